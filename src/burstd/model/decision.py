@@ -1,0 +1,112 @@
+"""A policy's wish, the merged and clamped decision, and what deciding must remember from one cycle to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from burstd.model.load import Sample
+
+
+class Direction(IntEnum):
+    """Which way a proposal goes; the order is the order of safety: out over hold over in."""
+
+    IN = -1
+    HOLD = 0
+    OUT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One policy's wish.
+
+    Attributes:
+        source: the policy's name.
+        count: instances wanted in service.
+        reason: one clause with figures.
+    """
+
+    source: str
+    direction: Direction
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The merged, clamped wish with all its reasons.
+
+    Attributes:
+        count: instances wanted in service.
+        current: instances in service or on their way when it was decided.
+        direction: what the merged wish was, before clamping.
+        reasons: in the order of weight: what won, what clamped, what was overruled.
+        proposals: every policy's wish.
+        signal: the load that was compared with the threshold; None where nothing usable was read.
+        scale_in_allowed: the data is complete and fresh, and nobody has paused it: planning may remove.
+        weight: the weight wanted for every burst server; None: leave them as they are.
+        weight_reason: where the weight comes from.
+        core_capacity: requests/s at which a core server stands at its target load; None while unknown.
+        memory: what the next cycle must know.
+    """
+
+    count: int
+    current: int
+    direction: Direction
+    reasons: tuple[str, ...]
+    proposals: tuple[Proposal, ...]
+    signal: float | None
+    scale_in_allowed: bool
+    weight: int | None
+    weight_reason: str
+    core_capacity: float | None
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Counters of one server at one moment, for rates.
+
+    Attributes:
+        at: seconds on the daemon's timeline.
+        requests: requests since the server was added.
+        busy_seconds: CPU seconds of its machine; None where unknown.
+        load1: load average; None where unknown.
+    """
+
+    at: float
+    requests: int
+    busy_seconds: float | None
+    load1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What deciding remembers between cycles; lost at a restart on purpose, so that every window starts in full again.
+
+    Attributes:
+        samples: the last good sample by core server.
+        above_since: since when the signal has stood above the threshold; None: it does not.
+        below_since: since when every sample, without a gap, has stood below the scale-in threshold.
+        proposals: (time, count) of the threshold policy within the stabilization window, oldest first.
+        watched_since: first cycle with complete data of this process.
+        traffic: by server name, the counters of the last minute and a little, oldest first.
+        process: (pid, start) of the HAProxy that the counters belong to.
+        work: learned CPU seconds per request, by server name.
+        trim: correction of the learned capacity by the load really seen; 1.0: none.
+        trimmed_at: when the trim was last moved.
+        weight: the weight decided last; None before the first.
+    """
+
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    above_since: float | None = None
+    below_since: float | None = None
+    proposals: tuple[tuple[float, int], ...] = ()
+    watched_since: float | None = None
+    traffic: Mapping[str, tuple[Traffic, ...]] = field(default_factory=dict)
+    process: tuple[int, float] | None = None
+    work: Mapping[str, float] = field(default_factory=dict)
+    trim: float = 1.0
+    trimmed_at: float | None = None
+    weight: int | None = None

@@ -1,0 +1,150 @@
+"""The fleet: instances, each in one phase of its life, and what an operator has ordered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from burstd.model.cloud import LaunchRequest
+
+
+class Phase(StrEnum):
+    """Where an instance is in its life; `burstd.lifecycle` holds the legal ways between them."""
+
+    INTENDED = "intended"
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    BOOTING = "booting"
+    SYNCING = "syncing"
+    JOINING = "joining"
+    IN_SERVICE = "in_service"
+    STANDBY = "standby"
+    DRAINING = "draining"
+    DESTROYING = "destroying"
+    GONE = "gone"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+ON_ITS_WAY = frozenset({Phase.INTENDED, Phase.REQUESTED, Phase.UNKNOWN, Phase.BOOTING, Phase.SYNCING, Phase.JOINING})
+"""Bought or being bought, not yet serving: capacity in flight."""
+
+SERVING = frozenset({Phase.IN_SERVICE, Phase.STANDBY})
+
+ENDED = frozenset({Phase.GONE, Phase.FAILED, Phase.ABANDONED})
+"""Nothing is billed and nothing is left to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A cloud machine that burstd created and owns, or has decided to create.
+
+    Attributes:
+        operation: id of the operation that made it: its identity in roster, tag, token and name.
+        request: the parameters of its create, to the letter.
+        phase: where it is in its life.
+        since: when it entered that phase, seconds on the daemon's timeline.
+        created_at: when it was intended.
+        reason: why it is in this phase, one clause for people.
+        node_id: the cloud's id, once bound.
+        address: the IP address to reach it by, once known.
+        joined_at: when it last went into service; None before.
+        maint_at: when HAProxy was told to put it in MAINT on its way out; None before.
+        down_since: since when HAProxy calls it DOWN while in service; None while it is up.
+        missed: plausible listings in a row that did not show it.
+        missed_since: when the first of these was asked for.
+        missed_serial: serial of the last listing that was counted.
+        attempts: how often its create or destroy was sent.
+        attempted_at: when it was last sent.
+    """
+
+    operation: str
+    request: LaunchRequest
+    phase: Phase
+    since: float
+    created_at: float
+    reason: str
+    node_id: str | None = None
+    address: str | None = None
+    joined_at: float | None = None
+    maint_at: float | None = None
+    down_since: float | None = None
+    missed: int = 0
+    missed_since: float | None = None
+    missed_serial: int = 0
+    attempts: int = 0
+    attempted_at: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name in the cloud and in HAProxy."""
+        return self.request.name
+
+    @property
+    def pool(self) -> str:
+        """The pool it was bought from."""
+        return self.request.pool
+
+
+class Pause(StrEnum):
+    """Which direction an operator has stopped."""
+
+    NONE = "none"
+    OUT = "out"
+    IN = "in"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """An operator's `scale --to N`.
+
+    Attributes:
+        until: when it ends by itself, seconds on the daemon's timeline; None: when it is taken back.
+        owner: who ordered it, as the operator's system names them.
+    """
+
+    count: int
+    owner: str
+    reason: str
+    since: float
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What operators have ordered and not taken back.
+
+    Attributes:
+        override: the wanted number, if somebody ordered one.
+        pause: the stopped directions.
+        drains: names of instances that an operator wants drained and gone.
+    """
+
+    override: Override | None = None
+    pause: Pause = Pause.NONE
+    drains: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """How a pool has behaved: failures in a row bar it for a time.
+
+    Attributes:
+        failures: failed creates and instances that never got healthy, in a row.
+        barred_until: no create before this time; 0 where it is not barred.
+        reason: the last failure, for people.
+    """
+
+    pool: str
+    failures: int = 0
+    barred_until: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldowns:
+    """When the fleet last grew and shrank by decision, kept over restarts; None: never."""
+
+    scale_out: float | None = None
+    scale_in: float | None = None

@@ -1,0 +1,109 @@
+"""The plan as data: what to do now, in order, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from burstd.model.cloud import CloudCall
+from burstd.model.faults import Fault
+from burstd.model.fleet import Cooldowns, Instance, PoolState
+from burstd.model.gateway import GatewayEdit
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Store an instance's new state, durable before the next action starts."""
+
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPool:
+    """Store how a pool has behaved."""
+
+    state: PoolState
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCooldowns:
+    """Store that the fleet grew or shrank by decision."""
+
+    cooldowns: Cooldowns
+
+
+@dataclass(frozen=True, slots=True)
+class EndOverride:
+    """Take the operator's override back: it has ended when it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallCloud:
+    """Start a slow call on a worker; its outcome is a field of a later snapshot."""
+
+    call: CloudCall
+
+
+@dataclass(frozen=True, slots=True)
+class EditGateway:
+    """One edit in HAProxy."""
+
+    edit: GatewayEdit
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Say something to the operator, once: an event and a log line, with no effect."""
+
+    text: str
+
+
+Action = Record | RecordPool | RecordCooldowns | EndOverride | CallCloud | EditGateway | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An action that would have broken an invariant (design, section 8) and was taken out of the plan."""
+
+    invariant: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now, in this order.
+
+    Attributes:
+        actions: already checked against the invariants.
+        violations: what the check took out; a bug of burstd each, counted in /metrics.
+        waiting: what is under way and needs nothing but time, for people.
+    """
+
+    actions: tuple[Action, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def effects(self) -> tuple[Action, ...]:
+        """The actions that change the world outside: cloud calls and gateway edits."""
+        return tuple(each for each in self.actions if isinstance(each, CallCloud | EditGateway))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One action carried out (`fault` is None) or failed."""
+
+    action: Action
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a plan, in its order; what a failure kept from being tried is in `skipped`."""
+
+    done: tuple[Done, ...] = ()
+    skipped: tuple[Action, ...] = ()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every failure."""
+        return tuple(each.fault for each in self.done if each.fault is not None)

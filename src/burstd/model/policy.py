@@ -1,0 +1,169 @@
+"""The settings as the pure layers see them: frozen, complete, already validated. Seconds, load units and counts throughout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Aggregate(StrEnum):
+    """How the core servers' loads become one signal."""
+
+    MEAN = "mean"
+    MAX = "max"
+    MIN = "min"
+    """Every core must be above the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoreServer:
+    """A fixed server, static in haproxy.cfg: read, never created, changed, drained or deleted.
+
+    Attributes:
+        name: the operator's name for it.
+        exporter: URL of its node_exporter's metrics page.
+        server: its name in the HAProxy backend.
+    """
+
+    name: str
+    exporter: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPolicy:
+    """Bounds and deadlines of the fleet; times in seconds.
+
+    Attributes:
+        max_step: most launches, and most destroys, in one cycle.
+        boot_deadline: from the create to an address and a running state.
+        sync_deadline: from the address to the first good answer of the check path.
+        join_deadline: from the add to a passed health check in HAProxy.
+        drain_deadline: how long requests in flight may take before their sessions are cut.
+        destroy_retry: between two destroys of the same instance.
+        settle: how long a create whose outcome is unknown is searched for before it is abandoned.
+        minimum_lifetime: a younger instance in service is not scaled in.
+        unhealthy_after: an instance in service that HAProxy has called DOWN this long is replaced.
+        backoff: a pool's first back-off after a failure; it doubles with each one in a row.
+        backoff_max: the longest back-off.
+    """
+
+    name: str = "burst"
+    minimum: int = 0
+    maximum: int = 4
+    max_step: int = 2
+    poll_interval: float = 5.0
+    boot_deadline: float = 300.0
+    sync_deadline: float = 120.0
+    join_deadline: float = 60.0
+    drain_deadline: float = 60.0
+    destroy_retry: float = 30.0
+    settle: float = 300.0
+    minimum_lifetime: float = 120.0
+    unhealthy_after: float = 30.0
+    backoff: float = 30.0
+    backoff_max: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step tier: from `ratio` times the threshold on, launch `count` at once."""
+
+    ratio: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPolicy:
+    """The threshold policy; loads in load units, times in seconds.
+
+    Attributes:
+        scale_out_above: the load at which a core server is full.
+        scale_in_below: the load under which one instance less is considered.
+        sustain: how long the load must stay above before it counts; 0: the crossing sample is enough.
+        scale_in_after: how long it must stay below, without a gap in the data.
+        cooldown_out: between two scale-outs.
+        cooldown_in: between two scale-ins, and after a scale-out.
+        stabilization: scale-in takes the highest proposal of this window.
+        warm_up: after a join, before another scale-out is considered and before the instance's own load counts.
+        aggregate: how several cores become one signal.
+        per_cpu: divide each core's load by its number of CPUs before comparing.
+        steps: tiers in rising order; empty: one at a time.
+        stale_after: a sample older than this is no sample.
+        absurd_above: a load average beyond this is a fault, not a load.
+    """
+
+    scale_out_above: float = 4.0
+    scale_in_below: float = 2.0
+    sustain: float = 0.0
+    scale_in_after: float = 120.0
+    cooldown_out: float = 60.0
+    cooldown_in: float = 120.0
+    stabilization: float = 300.0
+    warm_up: float = 30.0
+    aggregate: Aggregate = Aggregate.MEAN
+    per_cpu: bool = False
+    steps: tuple[Step, ...] = ()
+    stale_after: float = 20.0
+    absurd_above: float = 100_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPolicy:
+    """How much traffic the burst servers get, and how they are listed in HAProxy.
+
+    Attributes:
+        backend: the HAProxy backend that the instances join.
+        burst_weight: a fixed weight 1..256, or None for `auto`.
+        target_load: with `auto`, the load per core server that the weights steer to, in load units.
+        tolerance: with `auto`, a relative change of the weight below this is left alone.
+        maxconn: connection limit of each burst server; None: none.
+    """
+
+    backend: str = "app_cluster"
+    burst_weight: int | None = None
+    target_load: float = 3.5
+    tolerance: float = 0.1
+    maxconn: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPolicy:
+    """One place to get instances from.
+
+    Attributes:
+        port: the instances' web port.
+        check_path: must answer 200 before an instance joins.
+        metrics_port: the instances' node_exporter; None: not read.
+    """
+
+    name: str
+    image: str
+    size: str
+    location: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    user_data: str | None = field(default=None, repr=False)
+    port: int = 80
+    check_path: str = "/"
+    metrics_port: int | None = 9100
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Everything that deciding and planning may know of the settings, and whose fleet it is.
+
+    Attributes:
+        owner: the owner id from the state folder: what carries another one is a stranger's.
+        pools: in the order in which they are tried.
+    """
+
+    owner: str
+    fleet: FleetPolicy
+    load: LoadPolicy
+    cores: tuple[CoreServer, ...]
+    routing: RoutingPolicy
+    pools: tuple[PoolPolicy, ...]
+
+    def pool(self, name: str) -> PoolPolicy | None:
+        """The pool of that name; None where the settings no longer have it."""
+        return next((each for each in self.pools if each.name == name), None)

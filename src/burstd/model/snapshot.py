@@ -1,0 +1,46 @@
+"""Everything one cycle knows, read once: the only thing that deciding and planning look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from burstd.model.cloud import CloudView
+from burstd.model.decision import Memory
+from burstd.model.faults import Fault
+from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
+from burstd.model.gateway import GatewayView
+from burstd.model.load import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One cycle's view of the world; a fault is a value in it.
+
+    Attributes:
+        now: the cycle's time, seconds on the daemon's timeline.
+        fleet: every live record of the roster, oldest first.
+        ended: operations whose records have ended, kept to know their late machines.
+        cores: one reading for every core server in the settings, by name.
+        bursts: readings of the instances in service, by instance name.
+        gateway: HAProxy's backend.
+        cloud: what the clouds have told.
+        checks: answers of the check path by operation, for instances that are syncing: None where it passed.
+        orders: what operators have ordered.
+        cooldowns: when the fleet last grew and shrank.
+        pools: how the pools have behaved, by name; a pool that never failed is absent.
+        memory: what the last decision left behind.
+    """
+
+    now: float
+    fleet: tuple[Instance, ...]
+    cores: Mapping[str, Reading]
+    gateway: GatewayView | Fault
+    cloud: CloudView = field(default_factory=CloudView)
+    bursts: Mapping[str, Reading] = field(default_factory=dict)
+    checks: Mapping[str, Fault | None] = field(default_factory=dict)
+    ended: frozenset[str] = frozenset()
+    orders: Orders = field(default_factory=Orders)
+    cooldowns: Cooldowns = field(default_factory=Cooldowns)
+    pools: Mapping[str, PoolState] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)

@@ -1,0 +1,152 @@
+"""The doors to the world: what the cycle asks of each foreign system, and which errors each may answer with.
+
+Protocols alone; `burstd.adapters` holds the real ones and `burstd.adapters.memory` the fakes, and one contract suite runs over
+both (tests/contracts). Every door has a deadline of its own: no call here may hang the cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from burstd.model.cloud import CloudCall, CloudView
+from burstd.model.event import Event
+from burstd.model.faults import Fault
+from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
+from burstd.model.gateway import GatewayEdit, GatewayView
+from burstd.model.load import Reading, Target
+from burstd.model.policy import PoolPolicy
+
+
+class Clock(Protocol):
+    """The daemon's timeline: seconds since the epoch, read from the wall once, at start, and monotonic from then on."""
+
+    def now(self) -> float:
+        """Seconds on the timeline; never goes back, never jumps."""
+        ...
+
+
+class Load(Protocol):
+    """Load averages and CPU seconds of servers."""
+
+    def read(self, targets: Sequence[Target]) -> Mapping[str, Reading]:
+        """Read all targets side by side, each within the deadline; one reading for every target's name.
+
+        Never raises: whatever goes wrong with one target is its `Fault`. Samples are stamped on receipt.
+        """
+        ...
+
+
+class Content(Protocol):
+    """The gate before an instance joins: does it serve?"""
+
+    def check(self, instances: Sequence[tuple[Instance, PoolPolicy]]) -> Mapping[str, Fault | None]:
+        """Ask each instance's check path, side by side; by operation: None where it answered 200, else what is wrong.
+
+        Never raises.
+        """
+        ...
+
+
+class Gateway(Protocol):
+    """The HAProxy backend that the instances join."""
+
+    def read(self) -> GatewayView:
+        """One consistent reading.
+
+        Raises:
+            Retry: HAProxy is away, busy, or was replaced while reading.
+            AskOperator: the socket, its level or the backend is not set up for burstd.
+        """
+        ...
+
+    def apply(self, edits: Sequence[GatewayEdit], process: tuple[int, float]) -> Sequence[Fault | None]:
+        """Carry the edits out in order, on the very process (pid, start) that the view was read from.
+
+        One answer per edit, None where it is done. What is done already (an added server that is there with that address, a
+        removed one that is not) counts as done. A failing edit does not stop the rest.
+
+        Raises:
+            Retry: HAProxy is away or is another process by now; nothing, or only a part, was done. The next view tells.
+            AskOperator: the socket's level does not allow it.
+        """
+        ...
+
+
+class Cloud(Protocol):
+    """The pools' clouds. Slow calls run on worker threads; what they answer is collected by a later cycle."""
+
+    def observe(self) -> CloudView:
+        """The newest listings, and the outcomes since the last call. Starts new listings where they are due. Never raises, never waits."""
+        ...
+
+    def submit(self, call: CloudCall) -> None:
+        """Hand a call to a worker and return at once.
+
+        Every accepted call ends in exactly one `Outcome`; a create whose answer comes after its deadline's `CreateUnknown` may add
+        one late outcome.
+
+        Raises:
+            Retry: no worker is free; nothing was sent.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop taking calls and wait no longer than the deadlines allow for those in flight."""
+        ...
+
+
+class Roster(Protocol):
+    """The durable record: what is returned from has survived a kill at any later instant."""
+
+    def owner(self) -> str:
+        """The id of this fleet's owner, made at the first start and kept for ever."""
+        ...
+
+    def fleet(self) -> Sequence[Instance]:
+        """Live records, oldest first."""
+        ...
+
+    def ended(self) -> frozenset[str]:
+        """Operations whose records have ended (gone, failed, abandoned)."""
+        ...
+
+    def save(self, *instances: Instance) -> None:
+        """Store all of them, or none."""
+        ...
+
+    def orders(self) -> Orders:
+        """What operators have ordered."""
+        ...
+
+    def save_orders(self, orders: Orders) -> None:
+        """Store the orders."""
+        ...
+
+    def cooldowns(self) -> Cooldowns:
+        """When the fleet last grew and shrank."""
+        ...
+
+    def save_cooldowns(self, cooldowns: Cooldowns) -> None:
+        """Store the cooldowns."""
+        ...
+
+    def pools(self) -> Mapping[str, PoolState]:
+        """How the pools have behaved, by name."""
+        ...
+
+    def save_pool(self, state: PoolState) -> None:
+        """Store how one pool has behaved."""
+        ...
+
+    def events(self, limit: int) -> Sequence[Event]:
+        """The newest events, oldest of them first."""
+        ...
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Append to the history, which is bounded: the oldest go."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the state folder."""
+        ...
