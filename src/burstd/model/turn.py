@@ -1,0 +1,30 @@
+"""One finished cycle, whole: what status, explain, metrics, the dashboard and the tests look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from burstd.model.decision import Decision
+from burstd.model.plans import Plan, Report
+from burstd.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One cycle's four results and its sentence.
+
+    Attributes:
+        number: counts the cycles of this process from 1.
+        sentence: what was done and why, "nothing to do, because …" included.
+        seconds: wall-clock length of the cycle.
+        cpu_seconds: CPU time of the loop's thread in it.
+    """
+
+    number: int
+    snapshot: Snapshot
+    decision: Decision
+    plan: Plan
+    report: Report
+    sentence: str
+    seconds: float
+    cpu_seconds: float
