@@ -7,6 +7,7 @@ both (tests/contracts). Every door has a deadline of its own: no call here may h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from burstd.model.cloud import CloudCall, CloudView
@@ -150,3 +151,20 @@ class Roster(Protocol):
     def close(self) -> None:
         """Let go of the state folder."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All doors of one daemon, as wiring has connected them."""
+
+    clock: Clock
+    load: Load
+    content: Content
+    gateway: Gateway
+    cloud: Cloud
+    roster: Roster
+
+    def close(self) -> None:
+        """Close what holds something: the cloud's workers first, the roster and its lock last."""
+        self.cloud.close()
+        self.roster.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from burstd.model.decision import Decision
+from burstd.model.event import Event
 from burstd.model.plans import Plan, Report
 from burstd.model.snapshot import Snapshot
 
@@ -16,6 +17,7 @@ class Turn:
     Attributes:
         number: counts the cycles of this process from 1.
         sentence: what was done and why, "nothing to do, because …" included.
+        events: what this cycle added to the history, oldest first.
         seconds: wall-clock length of the cycle.
         cpu_seconds: CPU time of the loop's thread in it.
     """
@@ -26,5 +28,6 @@ class Turn:
     plan: Plan
     report: Report
     sentence: str
+    events: tuple[Event, ...]
     seconds: float
     cpu_seconds: float
