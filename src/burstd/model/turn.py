@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from burstd.model.decision import Decision
 from burstd.model.event import Event
+from burstd.model.faults import Fault
 from burstd.model.plans import Plan, Report
 from burstd.model.snapshot import Snapshot
 
@@ -31,3 +32,15 @@ class Turn:
     events: tuple[Event, ...]
     seconds: float
     cpu_seconds: float
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Everything that went wrong in this cycle, as read and as done.
+
+        A failed listing stands in it until the next one has finished. A check path that does not answer yet is not among them:
+        that is what syncing waits for.
+        """
+        snapshot = self.snapshot
+        read = (*snapshot.cores.values(), *snapshot.bursts.values(), snapshot.gateway, *(each.nodes for each in snapshot.cloud.listings))
+        ended = (getattr(each, "fault", None) for each in snapshot.cloud.outcomes)
+        return tuple(each for each in (*read, *ended, *self.report.faults) if isinstance(each, Fault))
