@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from burstd.model.cloud import CloudCall
+from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, PoolState
-from burstd.model.gateway import GatewayEdit
+from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,34 @@ class Note:
 
 
 Action = Record | RecordPool | RecordCooldowns | EndOverride | CallCloud | EditGateway | Note
+
+KINDS: Final = {
+    CreateCall: "create",
+    DestroyCall: "destroy",
+    AddServer: "add_server",
+    SetState: "set_state",
+    SetWeight: "set_weight",
+    EnableHealth: "enable_health",
+    CutSessions: "cut_sessions",
+    RemoveServer: "remove_server",
+    Record: "record",
+    RecordPool: "record_pool",
+    RecordCooldowns: "record_cooldowns",
+    EndOverride: "end_override",
+    Note: "note",
+}
+"""Every kind of action by what it carries, as logs, metrics and the API name it."""
+
+
+def kind(action: Action) -> str:
+    """The action's kind; a cloud call and a gateway edit are named by what they do."""
+    match action:
+        case CallCloud(call):
+            return KINDS[type(call)]
+        case EditGateway(edit):
+            return KINDS[type(edit)]
+        case _:
+            return KINDS[type(action)]
 
 
 @dataclass(frozen=True, slots=True)
