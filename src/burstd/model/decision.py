@@ -49,6 +49,8 @@ class Decision:
         weight_reason: where the weight comes from.
         core_capacity: requests/s at which a core server stands at its target load; None while unknown.
         memory: what the next cycle must know.
+        core_rate: requests/s that the core servers take now; None while unknown.
+        burst_rate: requests/s that the burst servers take now; None while unknown.
     """
 
     count: int
@@ -62,6 +64,8 @@ class Decision:
     weight_reason: str
     core_capacity: float | None
     memory: Memory
+    core_rate: float | None = None
+    burst_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

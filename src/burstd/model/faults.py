@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from burstd import errors
+
 
 class FaultKind(StrEnum):
     """Why there is no usable answer; also the label of the failure counters in /metrics."""
@@ -33,6 +35,20 @@ class FaultKind(StrEnum):
     """The call may have happened."""
 
 
+_KINDS: tuple[tuple[type[errors.BurstdError], FaultKind], ...] = (
+    (errors.Unreachable, FaultKind.UNREACHABLE),
+    (errors.Garbled, FaultKind.GARBLED),
+    (errors.Throttled, FaultKind.THROTTLED),
+    (errors.NotFound, FaultKind.MISSING),
+    (errors.NoCapacity, FaultKind.NO_CAPACITY),
+    (errors.GiveUp, FaultKind.REJECTED),
+    (errors.BadCredentials, FaultKind.DENIED),
+    (errors.AskOperator, FaultKind.MISCONFIGURED),
+    (errors.Retry, FaultKind.UNREACHABLE),
+)
+"""Most special first: the first class that fits names the kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One failed reading or call.
@@ -46,6 +62,12 @@ class Fault:
     peer: str
     kind: FaultKind
     text: str
+
+    @classmethod
+    def of(cls, peer: str, error: errors.BurstdError) -> Fault:
+        """The fault that an adapter's exception stands for."""
+        kind = next((kind for type_, kind in _KINDS if isinstance(error, type_)), FaultKind.UNKNOWN)
+        return cls(peer, kind, str(error))
 
     def __str__(self) -> str:
         """One line: who, and what."""

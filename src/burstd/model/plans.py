@@ -7,7 +7,7 @@ from typing import Final
 
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
 from burstd.model.faults import Fault
-from burstd.model.fleet import Cooldowns, Instance, PoolState
+from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
 from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
 
 
@@ -33,8 +33,10 @@ class RecordCooldowns:
 
 
 @dataclass(frozen=True, slots=True)
-class EndOverride:
-    """Take the operator's override back: it has ended when it said."""
+class RecordOrders:
+    """Store the orders that are left: an override has ended when it said, or a drained instance is gone."""
+
+    orders: Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Note:
     text: str
 
 
-Action = Record | RecordPool | RecordCooldowns | EndOverride | CallCloud | EditGateway | Note
+Action = Record | RecordPool | RecordCooldowns | RecordOrders | CallCloud | EditGateway | Note
 
 KINDS: Final = {
     CreateCall: "create",
@@ -72,7 +74,7 @@ KINDS: Final = {
     Record: "record",
     RecordPool: "record_pool",
     RecordCooldowns: "record_cooldowns",
-    EndOverride: "end_override",
+    RecordOrders: "end_override",
     Note: "note",
 }
 """Every kind of action by what it carries, as logs, metrics and the API name it."""

@@ -1,0 +1,68 @@
+"""Decide: how many instances, which weight, and why. Pure: a snapshot and a policy in, a decision out.
+
+It reads no clock and no peer, and keeps nothing: what the next cycle must know leaves in the decision's memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from burstd.decide.merge import merge
+from burstd.decide.signal import Signal, read_signal
+from burstd.decide.threshold import Situation, propose
+from burstd.decide.traffic import remember
+from burstd.decide.weight import weigh
+from burstd.model.decision import Decision
+from burstd.model.faults import Fault
+from burstd.model.fleet import ON_ITS_WAY, SERVING
+from burstd.model.policy import Policy
+from burstd.model.snapshot import Snapshot
+
+
+def decide(snapshot: Snapshot, policy: Policy) -> Decision:
+    """The merged, clamped wish of all policies for this cycle, with every reason."""
+    signal = read_signal(snapshot, policy)
+    traffic, process = remember(snapshot, policy)
+    memory = replace(snapshot.memory, samples=signal.samples, traffic=traffic, process=process)
+    weighing = weigh(snapshot, policy, memory)
+    wanted = [each for each in snapshot.fleet if each.name not in snapshot.orders.drains]
+    situation = Situation(
+        in_service=sum(each.phase in SERVING for each in wanted),
+        on_the_way=sum(each.phase in ON_ITS_WAY for each in wanted),
+        last_join=max((each.joined_at for each in wanted if each.joined_at is not None), default=None),
+        core_rate=weighing.core_rate,
+        burst_rate=weighing.burst_rate,
+    )
+    proposal, timers = propose(signal, situation, policy.load, snapshot.cooldowns, snapshot.memory, snapshot.now)
+    merged = merge(
+        [proposal], snapshot.orders, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal), snapshot.now
+    )
+    return Decision(
+        count=merged.count,
+        current=situation.current,
+        direction=merged.direction,
+        reasons=merged.reasons,
+        proposals=(proposal,),
+        signal=signal.value,
+        scale_in_allowed=merged.scale_in_allowed,
+        weight=weighing.weight,
+        weight_reason=weighing.reason,
+        core_capacity=weighing.core_capacity,
+        memory=replace(
+            weighing.memory,
+            above_since=timers.above_since,
+            below_since=timers.below_since,
+            watched_since=timers.watched_since,
+            proposals=timers.proposals,
+        ),
+        core_rate=weighing.core_rate,
+        burst_rate=weighing.burst_rate,
+    )
+
+
+def _missing_for_scale_in(snapshot: Snapshot, signal: Signal) -> tuple[str, ...]:
+    """What must be mended before anything may shrink: every core read in this cycle, and HAProxy too."""
+    blockers = [f"no fresh load of {name}" for name in signal.missing]
+    if isinstance(snapshot.gateway, Fault):
+        blockers.append("HAProxy cannot be read")
+    return tuple(blockers)

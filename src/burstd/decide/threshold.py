@@ -1,0 +1,178 @@
+"""The article's policy: launch when the load average crosses a threshold, give back when it has long been low.
+
+It needs nothing learned and always works. It only wishes; bounds, orders and pauses come after it (`burstd.decide.merge`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from burstd.decide.signal import Signal
+from burstd.model.decision import Direction, Memory, Proposal
+from burstd.model.fleet import Cooldowns
+from burstd.model.policy import LoadPolicy
+
+SOURCE = "threshold"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the policy looks at beside the signal.
+
+    Attributes:
+        in_service: instances that serve.
+        on_the_way: instances bought or being bought that do not serve yet.
+        last_join: when an instance last went into service; None: never.
+        core_rate: requests/s to the cores; None while unknown.
+        burst_rate: requests/s to the burst servers; None while unknown.
+    """
+
+    in_service: int
+    on_the_way: int
+    last_join: float | None
+    core_rate: float | None
+    burst_rate: float | None
+
+    @property
+    def current(self) -> int:
+        """Capacity in service and in flight."""
+        return self.in_service + self.on_the_way
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """The policy's part of the memory, brought up to this cycle."""
+
+    above_since: float | None
+    below_since: float | None
+    watched_since: float | None
+    proposals: tuple[tuple[float, int], ...]
+
+
+def propose(
+    signal: Signal, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, memory: Memory, now: float
+) -> tuple[Proposal, Timers]:
+    """The policy's wish and its timers for the next cycle."""
+    wish = _raw_wish(signal, situation, policy)
+    timers = _timers(signal, policy, memory, now, wish)
+    direction, count, reason = _judge(signal, situation, policy, cooldowns, timers, now)
+    return Proposal(SOURCE, direction, count, reason), timers
+
+
+def _timers(signal: Signal, policy: LoadPolicy, memory: Memory, now: float, wish: int) -> Timers:
+    above = signal.value is not None and signal.value > policy.scale_out_above
+    # A gap in the data ends the low period: what was not seen may have been a spike.
+    below = signal.complete and signal.value is not None and signal.value < policy.scale_in_below and not _any_full(signal, policy)
+    watched = memory.watched_since
+    return Timers(
+        above_since=(now if memory.above_since is None else memory.above_since) if above else None,
+        below_since=(now if memory.below_since is None else memory.below_since) if below else None,
+        watched_since=now if watched is None and signal.complete else watched,
+        proposals=_window(memory.proposals, now, wish, policy.stabilization),
+    )
+
+
+def _any_full(signal: Signal, policy: LoadPolicy) -> bool:
+    return signal.highest is not None and signal.highest > policy.scale_out_above
+
+
+def _window(proposals: Sequence[tuple[float, int]], now: float, wish: int, length: float) -> tuple[tuple[float, int], ...]:
+    """The window as falling maxima: a wish hides every earlier one that was not higher, so it stays as short as it can."""
+    kept = [(at, count) for at, count in proposals if at >= now - length and count > wish]
+    return (*kept, (now, wish))
+
+
+def _step(value: float, policy: LoadPolicy) -> int:
+    reached = [step.count for step in policy.steps if value >= step.ratio * policy.scale_out_above]
+    return reached[-1] if reached else 1
+
+
+def _raw_wish(signal: Signal, situation: Situation, policy: LoadPolicy) -> int:
+    """What the load of this moment alone would want; the stabilization window takes the highest of these."""
+    if signal.value is None:
+        return situation.current
+    if signal.value > policy.scale_out_above:
+        return max(situation.current, situation.in_service + _step(signal.value, policy))
+    if signal.value >= policy.scale_in_below:
+        return situation.current
+    for count in range(situation.current):
+        if _projected(signal.value, situation, count) < _ceiling(policy):
+            return count
+    return situation.current
+
+
+def _ceiling(policy: LoadPolicy) -> float:
+    """The highest projected load that a removal may lead to, load units.
+
+    Half way between the thresholds: a run queue grows faster than the rate that feeds it, and the projection is a straight line.
+    """
+    return (policy.scale_in_below + policy.scale_out_above) / 2
+
+
+def _projected(value: float, situation: Situation, count: int) -> float:
+    """The cores' load if only `count` instances were left and the cores took all that the others serve now."""
+    serving = situation.in_service
+    if not serving or not situation.core_rate or situation.burst_rate is None:
+        return value
+    returned = situation.burst_rate * max(0, serving - count) / serving
+    return value * (situation.core_rate + returned) / situation.core_rate
+
+
+def _judge(
+    signal: Signal, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, timers: Timers, now: float
+) -> tuple[Direction, int, str]:
+    current = situation.current
+    if signal.value is None:
+        return Direction.HOLD, current, f"no core server's load is known: {', '.join(signal.missing)}"
+    if timers.above_since is not None:
+        return _judge_out(signal.value, timers.above_since, situation, policy, cooldowns, now)
+    load = f"load {signal.value:.2f}"
+    if signal.value >= policy.scale_in_below or current == 0:
+        return Direction.HOLD, current, f"{load} is not above {policy.scale_out_above:g}"
+    return _judge_in(signal, situation, policy, cooldowns, timers, now)
+
+
+def _judge_out(
+    value: float, above_since: float, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, now: float
+) -> tuple[Direction, int, str]:
+    current = situation.current
+    load = f"load {value:.2f} is above {policy.scale_out_above:g}"
+    if now - above_since < policy.sustain:
+        return Direction.HOLD, current, f"{load}, for {now - above_since:.0f} s of {policy.sustain:g} s"
+    wanted = situation.in_service + _step(value, policy)
+    if wanted <= current:
+        return Direction.HOLD, current, f"{load}, and {situation.on_the_way} on the way"
+    if (left := _left(situation.last_join, policy.warm_up, now)) > 0:
+        return Direction.HOLD, current, f"{load}, and the last one to join warms up for {left:.0f} s"
+    if (left := _left(cooldowns.scale_out, policy.cooldown_out, now)) > 0:
+        return Direction.HOLD, current, f"{load}, and the scale-out cooldown lasts {left:.0f} s"
+    return Direction.OUT, wanted, load
+
+
+def _judge_in(
+    signal: Signal, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, timers: Timers, now: float
+) -> tuple[Direction, int, str]:
+    current = situation.current
+    load = f"load {signal.value or 0.0:.2f} is below {policy.scale_in_below:g}"
+    if timers.below_since is None:
+        why = f"not every core answered: {', '.join(signal.missing)}" if signal.missing else "one core is above the threshold"
+        return Direction.HOLD, current, f"{load}, but {why}"
+    if now - timers.below_since < policy.scale_in_after:
+        return Direction.HOLD, current, f"{load}, for {now - timers.below_since:.0f} s of {policy.scale_in_after:g} s"
+    for last, length, what in (
+        (cooldowns.scale_in, policy.cooldown_in, "scale-in cooldown"),
+        (cooldowns.scale_out, policy.cooldown_in, "scale-in cooldown after a scale-out"),
+        (timers.watched_since, policy.stabilization, "first full window after the start"),
+    ):
+        if (left := _left(last, length, now)) > 0:
+            return Direction.HOLD, current, f"{load}, and the {what} lasts {left:.0f} s"
+    highest = timers.proposals[0][1]
+    if highest >= current:
+        return Direction.HOLD, current, f"{load}, but the last {policy.stabilization:g} s wanted {highest}"
+    return Direction.IN, current - 1, f"{load}, for {now - timers.below_since:.0f} s"
+
+
+def _left(since: float | None, length: float, now: float) -> float:
+    """Seconds until `length` has passed since then; 0 where nothing is running."""
+    return 0.0 if since is None else max(0.0, since + length - now)
