@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from burstd.model.decision import Decision
 from burstd.model.event import Event
 from burstd.model.faults import Fault
-from burstd.model.plans import Plan, Report
+from burstd.model.fleet import ENDED
+from burstd.model.plans import Plan, Record, RecordCooldowns, RecordOrders, RecordPool, Report
 from burstd.model.snapshot import Snapshot
 
 
@@ -44,3 +45,23 @@ class Turn:
         read = (*snapshot.cores.values(), *snapshot.bursts.values(), snapshot.gateway, *(each.nodes for each in snapshot.cloud.listings))
         ended = (getattr(each, "fault", None) for each in snapshot.cloud.outcomes)
         return tuple(each for each in (*read, *ended, *self.report.faults) if isinstance(each, Fault))
+
+    @property
+    def after(self) -> Snapshot:
+        """The snapshot with the roster's part (fleet, orders, cooldowns, pools) as this cycle left it; the rest is as it was read."""
+        after = self.snapshot
+        fleet = {each.operation: each for each in after.fleet}
+        pools = dict(after.pools)
+        for done in self.report.done:
+            match done.action:
+                case _ if done.fault is not None:
+                    pass
+                case Record(instance):
+                    fleet[instance.operation] = instance
+                case RecordPool(state):
+                    pools[state.pool] = state
+                case RecordCooldowns(cooldowns):
+                    after = replace(after, cooldowns=cooldowns)
+                case RecordOrders(orders):
+                    after = replace(after, orders=orders)
+        return replace(after, fleet=tuple(each for each in fleet.values() if each.phase not in ENDED), pools=pools)
