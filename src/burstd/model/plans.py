@@ -74,7 +74,7 @@ KINDS: Final = {
     Record: "record",
     RecordPool: "record_pool",
     RecordCooldowns: "record_cooldowns",
-    RecordOrders: "end_override",
+    RecordOrders: "record_orders",
     Note: "note",
 }
 """Every kind of action by what it carries, as logs, metrics and the API name it."""
