@@ -17,6 +17,8 @@ from burstd import logs
 from burstd.model.plans import Report
 from tests.turns import quiet_turn, rich_turn
 
+SECRET = "hunter2"
+
 
 class Terminal(StringIO):
     """A stream that says it is a terminal."""
@@ -93,7 +95,7 @@ def call_a_cloud(password: str) -> None:
 
 def test_a_traceback_shows_neither_local_variables_nor_query_strings(journal: StringIO) -> None:
     try:
-        call_a_cloud("".join(["hunter", "2"]))
+        call_a_cloud(SECRET)
     except ValueError:
         logs.logger().exception("the cycle broke")
     (line,) = lines(journal)

@@ -1,0 +1,224 @@
+"""The page that Prometheus scrapes: what a finished cycle knows, as metrics; docs/metrics.md says what each is for.
+
+Everything is set from a cycle's `Turn` in one go: a scrape in between sees the last finished cycle, whole. A label's values are
+bounded by the settings: instances come and go, so none is a label.
+"""
+
+from __future__ import annotations
+
+import platform
+import threading
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+import burstd
+from burstd.model.cloud import Created, CreateFailed, CreateUnknown, Destroyed, DestroyFailed, Outcome
+from burstd.model.fleet import ENDED, Pause, Phase
+from burstd.model.gateway import GatewayView, ServerStatus
+from burstd.model.load import Sample
+from burstd.model.plans import CallCloud, kind
+from burstd.model.policy import Policy
+from burstd.model.turn import Turn
+from burstd.plan.invariants import INVARIANTS as CHECKED
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+INVARIANTS: Final = (*CHECKED, "override_end", "residency", "fixpoint")
+"""All ten of the design: what every plan is checked for, and the three that tests and the settings' own checks hold up."""
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Buckets of a cycle's length: an idle one takes milliseconds, one that waits for a dead exporter its whole deadline."""
+
+_OUTCOMES: Final[dict[type[Outcome], tuple[str, str]]] = {
+    Created: ("create", "done"),
+    CreateFailed: ("create", "failed"),
+    CreateUnknown: ("create", "unknown"),
+    Destroyed: ("destroy", "done"),
+    DestroyFailed: ("destroy", "failed"),
+}
+
+
+class Metrics:
+    """Every metric of one daemon, in a registry of its own."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has not annotated it
+        self._lock = threading.Lock()
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"burstd_{name}", text, labels, registry=registry)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"burstd_{name}", text, labels, registry=registry)
+
+        self._load = gauge("core_load1", "One-minute load average of a core server, as read in the last cycle.", "core")
+        self._age = gauge("core_sample_age_seconds", "Age of a core server's newest good sample.", "core")
+        self._scraped = gauge("core_scrape_success", "1 where the last cycle read the core server's exporter.", "core")
+        self._signal = gauge("load_signal", "The load over all core servers that is compared with the thresholds; NaN while blind.")
+        self._threshold = gauge("load_threshold", "The configured thresholds, in the signal's unit.", "direction")
+
+        self._desired = gauge("instances_desired", "Instances wanted in service.")
+        self._current = gauge("instances_current", "Instances in service or on their way.")
+        self._minimum = gauge("instances_min", "Lower bound of the fleet.")
+        self._maximum = gauge("instances_max", "Upper bound of the fleet.")
+        self._instances = gauge("instances", "Instances by pool and phase of life.", "pool", "phase")
+        self._barred = gauge("pool_barred", "1 while a pool is barred after failures.", "pool")
+        self._pool_failures = gauge("pool_consecutive_failures", "Failures of a pool in a row.", "pool")
+
+        self._weight = gauge("rotation_weight", "Sum of the weights of the servers that take traffic now.", "role")
+        self._burst_weight = gauge("burst_weight", "The weight wanted for every burst server; NaN while they are left alone.")
+        self._rate = gauge("requests_per_second", "Requests per second that a role's servers take, over the last seconds.", "role")
+        self._share = gauge("burst_traffic_ratio", "Share of the requests that the burst servers take, 0 to 1; NaN while unknown.")
+        self._capacity = gauge("core_capacity_requests_per_second", "What one core server takes at its target load; NaN until learned.")
+        self._haproxy = gauge("haproxy_info", "The HAProxy that was read last.", "version")
+        self._haproxy_age = gauge("haproxy_age_seconds", "Time since HAProxy was last read in full; NaN before the first time.")
+
+        self._actions = counter("actions_total", "Actions by kind and what came of them.", "kind", "outcome")
+        for call in ("create", "destroy"):
+            for outcome in ("started", "done", "failed", "unknown"):
+                self._actions.labels(call, outcome)
+        self._failures = counter("failures_total", "Failed readings and actions by peer and kind of fault.", "peer", "kind")
+        self._broken = counter("invariants_broken_total", "Actions taken out of a plan because they would break an invariant.", "invariant")
+        for name in INVARIANTS:
+            self._broken.labels(name)
+
+        self._override = gauge("override_active", "1 while an operator's number is in force.")
+        self._override_count = gauge("override_instances", "The number that an operator ordered; NaN while there is none.")
+        self._paused = gauge("paused", "1 while an operator has stopped this direction.", "direction")
+
+        self._cycles = counter("cycles_total", "Cycles by how they ended.", "outcome")
+        for outcome in ("finished", "failed"):
+            self._cycles.labels(outcome)
+        self._duration = Histogram("burstd_cycle_duration_seconds", "Length of a finished cycle.", buckets=_SECONDS, registry=registry)
+        self._cpu = counter("cycle_cpu_seconds_total", "CPU time of the loop's thread in finished cycles.")
+        self._last = gauge("last_cycle_timestamp_seconds", "When the last finished cycle began, seconds since the epoch.")
+        self._reload_failed = gauge("reload_failed", "1 after a reload of the settings was refused, until one succeeds.")
+        gauge("build_info", "The burstd that runs.", "version", "python").labels(burstd.__version__, platform.python_version()).set(1)
+        self._listed: dict[str, int] = {}
+        self._haproxy_at: float | None = None
+
+    def render(self) -> bytes:
+        """The page in the text format 0.0.4."""
+        with self._lock:
+            return generate_latest(self.registry)
+
+    def reload(self, *, failed: bool) -> None:
+        """Say how the last reload of the settings ended."""
+        self._reload_failed.set(failed)
+
+    def cycle_failed(self) -> None:
+        """Count a cycle that a bug of burstd has ended."""
+        self._cycles.labels("failed").inc()
+
+    def record(self, turn: Turn, policy: Policy) -> None:
+        """Set everything from a finished cycle."""
+        with self._lock:
+            self._record_load(turn, policy)
+            self._record_fleet(turn, policy)
+            self._record_gateway(turn, policy)
+            self._record_orders(turn)
+            self._count_actions(turn)
+            self._count_failures(turn)
+            self._cycles.labels("finished").inc()
+            self._duration.observe(turn.seconds)
+            self._cpu.inc(turn.cpu_seconds)
+            self._last.set(turn.snapshot.now)
+
+    def _record_load(self, turn: Turn, policy: Policy) -> None:
+        for gauge in (self._load, self._age, self._scraped):
+            gauge.clear()
+        for core in policy.cores:
+            reading = turn.snapshot.cores.get(core.name)
+            self._scraped.labels(core.name).set(isinstance(reading, Sample))
+            if isinstance(reading, Sample):
+                self._load.labels(core.name).set(reading.load1)
+            last = turn.decision.memory.samples.get(core.name)
+            if last is not None:
+                self._age.labels(core.name).set(max(0.0, turn.snapshot.now - last.at))
+        self._signal.set(_known(turn.decision.signal))
+        self._threshold.labels("out").set(policy.load.scale_out_above)
+        self._threshold.labels("in").set(policy.load.scale_in_below)
+
+    def _record_fleet(self, turn: Turn, policy: Policy) -> None:
+        after = turn.after
+        self._desired.set(turn.decision.count)
+        self._current.set(turn.decision.current)
+        self._minimum.set(policy.fleet.minimum)
+        self._maximum.set(policy.fleet.maximum)
+        for gauge in (self._instances, self._barred, self._pool_failures):
+            gauge.clear()
+        for pool in policy.pools:
+            for phase in Phase:
+                if phase not in ENDED:
+                    self._instances.labels(pool.name, phase.value)
+            state = after.pools.get(pool.name)
+            self._barred.labels(pool.name).set(state is not None and state.barred_until > after.now)
+            self._pool_failures.labels(pool.name).set(state.failures if state else 0)
+        for instance in after.fleet:
+            self._instances.labels(instance.pool, instance.phase.value).inc()
+
+    def _record_gateway(self, turn: Turn, policy: Policy) -> None:
+        view, now = turn.snapshot.gateway, turn.snapshot.now
+        if isinstance(view, GatewayView):
+            self._haproxy_at = now
+            self._haproxy.clear()
+            self._haproxy.labels(".".join(map(str, view.version))).set(1)
+            cores = {core.server for core in policy.cores}
+            ours = {each.name for each in turn.snapshot.fleet}
+            turning = [row for row in view.servers if row.status in {ServerStatus.UP, ServerStatus.NO_CHECK} and not row.backup]
+            for role, names in (("core", cores), ("burst", ours)):
+                self._weight.labels(role).set(sum(row.weight for row in turning if row.name in names))
+        self._haproxy_age.set(_known(None if self._haproxy_at is None else now - self._haproxy_at))
+        decision = turn.decision
+        self._burst_weight.set(_known(decision.weight))
+        self._capacity.set(_known(decision.core_capacity))
+        rates = {"core": decision.core_rate, "burst": decision.burst_rate}
+        for role, rate in rates.items():
+            self._rate.labels(role).set(_known(rate))
+        total = sum(_known(rate) for rate in rates.values())
+        self._share.set(_known(decision.burst_rate) / total if total else float("nan"))
+
+    def _record_orders(self, turn: Turn) -> None:
+        orders = turn.after.orders
+        override = orders.override
+        active = override is not None and (override.until is None or override.until > turn.snapshot.now)
+        self._override.set(active)
+        self._override_count.set(_known(override.count if override is not None and active else None))
+        self._paused.labels("out").set(orders.pause in {Pause.OUT, Pause.BOTH})
+        self._paused.labels("in").set(orders.pause in {Pause.IN, Pause.BOTH})
+
+    def _count_actions(self, turn: Turn) -> None:
+        for done in turn.report.done:
+            good = "started" if isinstance(done.action, CallCloud) else "done"
+            self._actions.labels(kind(done.action), "failed" if done.fault else good).inc()
+        for skipped in turn.report.skipped:
+            self._actions.labels(kind(skipped), "skipped").inc()
+        for outcome in turn.snapshot.cloud.outcomes:
+            self._actions.labels(*_OUTCOMES[type(outcome)]).inc()
+        for broken in turn.plan.violations:
+            self._broken.labels(broken.invariant).inc()
+
+    def _count_failures(self, turn: Turn) -> None:
+        """A failed listing stands in every cycle until the next one: it counts once. Instances count as one peer."""
+        listings = turn.snapshot.cloud.listings
+        counted = [each.nodes for each in listings if self._listed.get(each.pool) == each.serial]
+        self._listed = {each.pool: each.serial for each in listings}
+        instances = {each.name for each in turn.snapshot.fleet}
+        for fault in turn.faults:
+            if not any(fault is each for each in counted):
+                self._failures.labels("instances" if fault.peer in instances else fault.peer, fault.kind.value).inc()
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
