@@ -6,11 +6,21 @@ sleeps, and never chooses: choosing is decide's and plan's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
+from burstd.act import act
+from burstd.decide import decide
+from burstd.decide.orders import carry_out
+from burstd.model.decision import Memory
+from burstd.model.event import Event
 from burstd.model.orders import Order
+from burstd.model.plans import Report
 from burstd.model.policy import Policy
 from burstd.model.turn import Turn
+from burstd.observe import observe
+from burstd.plan import plan
+from burstd.plan.narrative import events, sentence
 from burstd.ports import Ports
 
 
@@ -26,10 +36,38 @@ class Cycle:
         self.policy = policy
         self._new_operation = new_operation
         self._dry_run = dry_run
+        self._memory = Memory()
+        self._number = 0
+        self._told = ""
 
     def turn(self) -> Turn:
-        """Run one cycle and return it whole; faults of peers are in it, never raised."""
-        raise NotImplementedError
+        """Run one cycle and return it whole; faults of peers are in it.
+
+        Raises:
+            BurstdError: the roster cannot be read or written; nothing that rests on it was done.
+        """
+        wall, cpu = time.perf_counter(), time.thread_time()
+        snapshot = observe(self.ports, self.policy, self._memory)
+        decision = decide(snapshot, self.policy)
+        planned = plan(snapshot, decision, self.policy, self._operations())
+        report = Report() if self._dry_run else act(planned, snapshot, self.ports)
+        told = sentence(decision, planned)
+        kept = tuple(events(snapshot, decision, planned, report, told, self._told))
+        if kept and not self._dry_run:
+            self.ports.roster.add_events(kept)
+        self._memory, self._told = decision.memory, told
+        self._number += 1
+        return Turn(
+            number=self._number,
+            snapshot=snapshot,
+            decision=decision,
+            plan=planned,
+            report=report,
+            sentence=told,
+            events=kept,
+            seconds=time.perf_counter() - wall,
+            cpu_seconds=time.thread_time() - cpu,
+        )
 
     def order(self, order: Order) -> str:
         """Carry an operator's order out: stored before this returns; one sentence that says what is in force now.
@@ -37,4 +75,12 @@ class Cycle:
         Raises:
             AskOperator: the order cannot be followed (out of bounds, an unknown instance).
         """
-        raise NotImplementedError
+        roster, now = self.ports.roster, self.ports.clock.now()
+        orders, told = carry_out(order, roster.orders(), self.policy.fleet, roster.fleet(), now)
+        roster.save_orders(orders)
+        roster.add_events([Event(now, "order", order.owner, told)])
+        return told
+
+    def _operations(self) -> Iterator[str]:
+        while True:
+            yield self._new_operation()

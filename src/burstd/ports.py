@@ -108,8 +108,8 @@ class Roster(Protocol):
         """Live records, oldest first."""
         ...
 
-    def ended(self) -> frozenset[str]:
-        """Operations whose records have ended (gone, failed, abandoned)."""
+    def ended(self) -> Mapping[str, float]:
+        """Operations whose records have ended (gone, failed, abandoned), and when: the `since` of the ended record."""
         ...
 
     def save(self, *instances: Instance) -> None:

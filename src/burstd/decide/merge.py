@@ -23,14 +23,6 @@ class Merged:
     scale_in_allowed: bool
 
 
-def active_override(orders: Orders, now: float) -> Override | None:
-    """The override in force; None where nobody ordered one or it has ended when it said."""
-    override = orders.override
-    if override is None or (override.until is not None and now >= override.until):
-        return None
-    return override
-
-
 def merge(
     proposals: Sequence[Proposal], orders: Orders, fleet: FleetPolicy, current: int, blockers: Sequence[str], now: float
 ) -> Merged:
@@ -46,7 +38,7 @@ def merge(
     """
     best = max(proposals, key=lambda each: (each.direction, each.count))
     count, direction, reasons = best.count, best.direction, [best.reason]
-    if (override := active_override(orders, now)) is not None:
+    if (override := orders.override_at(now)) is not None:
         count = override.count
         reasons.insert(0, _override_reason(override, now))
     for bound, wrong, key in ((fleet.minimum, count < fleet.minimum, "min"), (fleet.maximum, count > fleet.maximum, "max")):

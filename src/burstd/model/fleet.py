@@ -125,6 +125,11 @@ class Orders:
     pause: Pause = Pause.NONE
     drains: frozenset[str] = frozenset()
 
+    def override_at(self, now: float) -> Override | None:
+        """The override in force; None where nobody ordered one or it has ended when it said."""
+        override = self.override
+        return None if override is None or (override.until is not None and now >= override.until) else override
+
 
 @dataclass(frozen=True, slots=True)
 class PoolState:

@@ -20,7 +20,7 @@ class Snapshot:
     Attributes:
         now: the cycle's time, seconds on the daemon's timeline.
         fleet: every live record of the roster, oldest first.
-        ended: operations whose records have ended, kept to know their late machines.
+        ended: operations whose records have ended, and when: an older listing may still show their machines.
         cores: one reading for every core server in the settings, by name.
         bursts: readings of the instances in service, by instance name.
         gateway: HAProxy's backend.
@@ -39,7 +39,7 @@ class Snapshot:
     cloud: CloudView = field(default_factory=CloudView)
     bursts: Mapping[str, Reading] = field(default_factory=dict)
     checks: Mapping[str, Fault | None] = field(default_factory=dict)
-    ended: frozenset[str] = frozenset()
+    ended: Mapping[str, float] = field(default_factory=dict)
     orders: Orders = field(default_factory=Orders)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     pools: Mapping[str, PoolState] = field(default_factory=dict)

@@ -1,0 +1,63 @@
+"""Observe: read everything once and give it to deciding as one snapshot.
+
+A peer's failure becomes a fault in the snapshot, never an exception and never a zero. Only the roster's own failure is raised:
+without its record burstd must not act at all.
+"""
+
+from __future__ import annotations
+
+from burstd.errors import BurstdError
+from burstd.model.decision import Memory
+from burstd.model.faults import Fault
+from burstd.model.fleet import Instance, Phase
+from burstd.model.gateway import GatewayView
+from burstd.model.load import Target
+from burstd.model.policy import Policy
+from burstd.model.snapshot import Snapshot
+from burstd.ports import Gateway, Ports
+
+GATEWAY_PEER = "haproxy"
+
+
+def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
+    """One cycle's view of the world, in the order in which it ages: the record first, the load last.
+
+    Raises:
+        BurstdError: the roster cannot be read.
+    """
+    roster = ports.roster
+    fleet = tuple(roster.fleet())
+    cloud = ports.cloud.observe()
+    checks = ports.content.check([(each, pool) for each in fleet if each.phase is Phase.SYNCING and (pool := policy.pool(each.pool))])
+    gateway = _read_gateway(ports.gateway)
+    bursts = [target for each in fleet if (target := _exporter(each, policy))]
+    readings = ports.load.read([*(Target(core.name, core.exporter) for core in policy.cores), *bursts])
+    return Snapshot(
+        now=ports.clock.now(),
+        fleet=fleet,
+        ended=roster.ended(),
+        cores={core.name: readings[core.name] for core in policy.cores},
+        bursts={target.name: readings[target.name] for target in bursts},
+        gateway=gateway,
+        cloud=cloud,
+        checks=checks,
+        orders=roster.orders(),
+        cooldowns=roster.cooldowns(),
+        pools=roster.pools(),
+        memory=memory,
+    )
+
+
+def _read_gateway(gateway: Gateway) -> GatewayView | Fault:
+    try:
+        return gateway.read()
+    except BurstdError as error:
+        return Fault.of(GATEWAY_PEER, error)
+
+
+def _exporter(instance: Instance, policy: Policy) -> Target | None:
+    pool = policy.pool(instance.pool)
+    if instance.phase is not Phase.IN_SERVICE or pool is None or pool.metrics_port is None or instance.address is None:
+        return None
+    host = f"[{instance.address}]" if ":" in instance.address else instance.address
+    return Target(instance.name, f"http://{host}:{pool.metrics_port}/metrics")

@@ -1,0 +1,59 @@
+"""Plan: what to do now, as an ordered list of actions. Pure: a snapshot and a decision in, a plan out.
+
+One module a step of an instance's life. Records come first, then HAProxy, then the clouds: every intent is durable before any
+effect, whatever the steps wrote in between. Applied to a world in which everything succeeds, a plan leaves an empty plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from burstd.model.decision import Decision
+from burstd.model.plans import Plan, RecordOrders
+from burstd.model.policy import Policy
+from burstd.model.snapshot import Snapshot
+from burstd.plan.draft import Draft
+from burstd.plan.invariants import enforce
+from burstd.plan.joining import boot, join, sync
+from burstd.plan.leaving import destroy, leave
+from burstd.plan.outcomes import absorb_outcomes
+from burstd.plan.ownership import compare_listings, resolve_unknown
+from burstd.plan.scaling import scale
+
+__all__ = ["plan"]
+
+
+def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Iterable[str]) -> Plan:
+    """The plan of this cycle, checked against the invariants.
+
+    Args:
+        snapshot: the world as it was read.
+        decision: what is wanted.
+        policy: the settings in force.
+        operations: fresh operation ids (lower-case hexadecimal, at least 10 digits); as many are drawn as launches are planned.
+    """
+    draft = Draft(snapshot, decision, policy)
+    absorb_outcomes(draft)
+    compare_listings(draft)
+    resolve_unknown(draft)
+    scale(draft, iter(operations))
+    boot(draft)
+    sync(draft)
+    join(draft)
+    leave(draft)
+    destroy(draft)
+    _settle_orders(draft)
+    actions = (*draft.records, *draft.edits, *draft.calls, *draft.notes)
+    return enforce(Plan(actions, waiting=tuple(draft.waiting)), snapshot, decision, policy)
+
+
+def _settle_orders(draft: Draft) -> None:
+    """Take back what has ended by itself: an override when it said, a drain when its instance is gone."""
+    orders = draft.snapshot.orders
+    override = orders.override_at(draft.now)
+    left = replace(orders, override=override, drains=orders.drains & {each.name for each in draft.fleet.values()})
+    if orders.override is not None and override is None:
+        draft.note(f"the override of {orders.override.owner} has ended: the policies decide")
+    if left != orders:
+        draft.records.append(RecordOrders(left))

@@ -1,0 +1,84 @@
+"""A cycle in words: one sentence that says what is done and why, and the events that are kept."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from burstd.model.cloud import CreateCall, DestroyCall
+from burstd.model.decision import Decision
+from burstd.model.event import Event
+from burstd.model.fleet import Phase
+from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetState, SetWeight
+from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report
+from burstd.model.snapshot import Snapshot
+
+_MOST_WAITING = 3
+"""More than these waits make a sentence that nobody reads; status has them all."""
+
+
+def sentence(decision: Decision, plan: Plan) -> str:
+    """What this cycle does and why, "nothing to do, because …" included."""
+    done = Counter(text for each in plan.actions if (text := _words(each)) is not None)
+    what = ", ".join(text if times == 1 else f"{text} ({times} times)" for text, times in done.items()) or "nothing to do"
+    told = f"{what}, because {decision.reasons[0]}"
+    if plan.waiting:
+        more = len(plan.waiting) - _MOST_WAITING
+        told += f"; waiting: {', '.join(plan.waiting[:_MOST_WAITING])}" + (f" and {more} more" if more > 0 else "")
+    return told
+
+
+def _words(action: Action) -> str | None:
+    match action:
+        case CallCloud(CreateCall(request=request)):
+            return f"launch {request.name} in {request.pool}"
+        case CallCloud(DestroyCall(node_id=node_id, pool=pool)):
+            return f"destroy {node_id} in {pool}"
+        case EditGateway(AddServer(name=name)):
+            return f"join {name}"
+        case EditGateway(SetState(name=name, state=AdminState.READY)):
+            return f"put {name} in service"
+        case EditGateway(SetState(name=name, state=AdminState.DRAIN)):
+            return f"drain {name}"
+        case EditGateway(SetState(name=name, state=AdminState.MAINT)):
+            return f"take {name} out of service"
+        case EditGateway(SetWeight(weight=weight)):
+            return f"set the burst weight to {weight}"
+        case EditGateway(EnableHealth(name=name)):
+            return f"enable the checks of {name}"
+        case EditGateway(CutSessions(name=name)):
+            return f"cut the sessions of {name}"
+        case EditGateway(RemoveServer(name=name)):
+            return f"remove {name} from HAProxy"
+        case Record(instance) if instance.phase in {Phase.GONE, Phase.FAILED, Phase.ABANDONED}:
+            return f"call {instance.name} {instance.phase}"
+        case _:
+            return None
+
+
+def events(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, told: str, told_before: str) -> Sequence[Event]:
+    """What is kept of this cycle, oldest first.
+
+    The cycle's sentence is kept where it says something new: with its figures left out it differs from the last one.
+    """
+    at = snapshot.now
+    kept = [Event(at, "fault", "invariant", f"{each.invariant}: {each.text}") for each in plan.violations]
+    if _shape(told) != _shape(told_before):
+        kept.append(Event(at, "cycle", "", f"{told} [{'; '.join((*decision.reasons, decision.weight_reason))}]"))
+    phases = {each.operation: each.phase for each in snapshot.fleet}
+    for action in plan.actions:
+        match action:
+            case Record(instance) if phases.get(instance.operation) is not instance.phase:
+                phases[instance.operation] = instance.phase
+                kept.append(Event(at, "instance", instance.name, f"{instance.phase}: {instance.reason}"))
+            case Note(text):
+                kept.append(Event(at, "instance", "", text))
+            case _:
+                pass
+    kept.extend(Event(at, "fault", each.peer, each.text) for each in report.faults)
+    return kept
+
+
+def _shape(told: str) -> str:
+    return re.sub(r"\d+(\.\d+)?", "#", told)
