@@ -20,7 +20,7 @@ from burstd.model.policy import Policy
 from burstd.model.turn import Turn
 from burstd.observe import observe
 from burstd.plan import plan
-from burstd.plan.narrative import events, sentence
+from burstd.plan.narrative import narrate
 from burstd.ports import Ports
 
 
@@ -51,8 +51,7 @@ class Cycle:
         decision = decide(snapshot, self.policy)
         planned = plan(snapshot, decision, self.policy, self._operations())
         report = Report() if self._dry_run else act(planned, snapshot, self.ports)
-        told = sentence(decision, planned)
-        kept = tuple(events(snapshot, decision, planned, report, told, self._told))
+        told, kept = narrate(snapshot, decision, planned, report, self._told)
         if kept and not self._dry_run:
             self.ports.roster.add_events(kept)
         self._memory, self._told = decision.memory, told

@@ -33,10 +33,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         core_rate=weighing.core_rate,
         burst_rate=weighing.burst_rate,
     )
-    proposal, timers = propose(signal, situation, policy.load, snapshot.cooldowns, snapshot.memory, snapshot.now)
-    merged = merge(
-        [proposal], snapshot.orders, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal), snapshot.now
-    )
+    proposal, timers = propose(signal, situation, snapshot, policy.load)
+    merged = merge([proposal], snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     return Decision(
         count=merged.count,
         current=situation.current,

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from burstd.model.decision import Direction, Proposal
-from burstd.model.fleet import Orders, Override, Pause
+from burstd.model.fleet import Override, Pause
 from burstd.model.policy import FleetPolicy
+from burstd.model.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +24,17 @@ class Merged:
     scale_in_allowed: bool
 
 
-def merge(
-    proposals: Sequence[Proposal], orders: Orders, fleet: FleetPolicy, current: int, blockers: Sequence[str], now: float
-) -> Merged:
+def merge(proposals: Sequence[Proposal], snapshot: Snapshot, fleet: FleetPolicy, current: int, blockers: Sequence[str]) -> Merged:
     """The merged number.
 
     Args:
         proposals: at least one; the safest wins (out over hold over in, then the higher count).
-        orders: the override and the pause.
+        snapshot: for the orders in force.
         fleet: the bounds.
         current: instances in service and on their way.
         blockers: what is missing for a scale-in, one clause each; empty where the data is complete.
-        now: the cycle's time, seconds.
     """
+    orders, now = snapshot.orders, snapshot.now
     best = max(proposals, key=lambda each: (each.direction, each.count))
     count, direction, reasons = best.count, best.direction, [best.reason]
     if (override := orders.override_at(now)) is not None:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from burstd.decide.signal import Signal
-from burstd.model.decision import Direction, Memory, Proposal
+from burstd.model.decision import Direction, Proposal
 from burstd.model.fleet import Cooldowns
 from burstd.model.policy import LoadPolicy
+from burstd.model.snapshot import Snapshot
 
 SOURCE = "threshold"
 
@@ -50,31 +51,26 @@ class Timers:
     proposals: tuple[tuple[float, int], ...]
 
 
-def propose(
-    signal: Signal, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, memory: Memory, now: float
-) -> tuple[Proposal, Timers]:
+def propose(signal: Signal, situation: Situation, snapshot: Snapshot, policy: LoadPolicy) -> tuple[Proposal, Timers]:
     """The policy's wish and its timers for the next cycle."""
     wish = _raw_wish(signal, situation, policy)
-    timers = _timers(signal, policy, memory, now, wish)
-    direction, count, reason = _judge(signal, situation, policy, cooldowns, timers, now)
+    timers = _timers(signal, policy, snapshot, wish)
+    direction, count, reason = _Judgement(signal, situation, timers, policy, snapshot.cooldowns, snapshot.now).pass_it()
     return Proposal(SOURCE, direction, count, reason), timers
 
 
-def _timers(signal: Signal, policy: LoadPolicy, memory: Memory, now: float, wish: int) -> Timers:
+def _timers(signal: Signal, policy: LoadPolicy, snapshot: Snapshot, wish: int) -> Timers:
+    memory, now = snapshot.memory, snapshot.now
     above = signal.value is not None and signal.value > policy.scale_out_above
     # A gap in the data ends the low period: what was not seen may have been a spike.
-    below = signal.complete and signal.value is not None and signal.value < policy.scale_in_below and not _any_full(signal, policy)
-    watched = memory.watched_since
+    low = signal.complete and signal.value is not None and signal.value < policy.scale_in_below
+    below = low and signal.highest is not None and signal.highest <= policy.scale_out_above
     return Timers(
         above_since=(now if memory.above_since is None else memory.above_since) if above else None,
         below_since=(now if memory.below_since is None else memory.below_since) if below else None,
-        watched_since=now if watched is None and signal.complete else watched,
+        watched_since=now if memory.watched_since is None and signal.complete else memory.watched_since,
         proposals=_window(memory.proposals, now, wish, policy.stabilization),
     )
-
-
-def _any_full(signal: Signal, policy: LoadPolicy) -> bool:
-    return signal.highest is not None and signal.highest > policy.scale_out_above
 
 
 def _window(proposals: Sequence[tuple[float, int]], now: float, wish: int, length: float) -> tuple[tuple[float, int], ...]:
@@ -96,18 +92,9 @@ def _raw_wish(signal: Signal, situation: Situation, policy: LoadPolicy) -> int:
         return max(situation.current, situation.in_service + _step(signal.value, policy))
     if signal.value >= policy.scale_in_below:
         return situation.current
-    for count in range(situation.current):
-        if _projected(signal.value, situation, count) < _ceiling(policy):
-            return count
-    return situation.current
-
-
-def _ceiling(policy: LoadPolicy) -> float:
-    """The highest projected load that a removal may lead to, load units.
-
-    Half way between the thresholds: a run queue grows faster than the rate that feeds it, and the projection is a straight line.
-    """
-    return (policy.scale_in_below + policy.scale_out_above) / 2
+    # Half way between the thresholds: a run queue grows faster than the rate that feeds it, and the projection is a straight line.
+    ceiling = (policy.scale_in_below + policy.scale_out_above) / 2
+    return next((count for count in range(situation.current) if _projected(signal.value, situation, count) < ceiling), situation.current)
 
 
 def _projected(value: float, situation: Situation, count: int) -> float:
@@ -119,60 +106,65 @@ def _projected(value: float, situation: Situation, count: int) -> float:
     return value * (situation.core_rate + returned) / situation.core_rate
 
 
-def _judge(
-    signal: Signal, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, timers: Timers, now: float
-) -> tuple[Direction, int, str]:
-    current = situation.current
-    if signal.value is None:
-        return Direction.HOLD, current, f"no core server's load is known: {', '.join(signal.missing)}"
-    if timers.above_since is not None:
-        return _judge_out(signal.value, timers.above_since, situation, policy, cooldowns, now)
-    load = f"load {signal.value:.2f}"
-    if signal.value >= policy.scale_in_below or current == 0:
-        return Direction.HOLD, current, f"{load} is not above {policy.scale_out_above:g}"
-    return _judge_in(signal, situation, policy, cooldowns, timers, now)
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """Which way to go, how far, and why."""
 
+    signal: Signal
+    situation: Situation
+    timers: Timers
+    policy: LoadPolicy
+    cooldowns: Cooldowns
+    now: float
 
-def _judge_out(
-    value: float, above_since: float, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, now: float
-) -> tuple[Direction, int, str]:
-    current = situation.current
-    load = f"load {value:.2f} is above {policy.scale_out_above:g}"
-    if now - above_since < policy.sustain:
-        return Direction.HOLD, current, f"{load}, for {now - above_since:.0f} s of {policy.sustain:g} s"
-    wanted = situation.in_service + _step(value, policy)
-    if wanted <= current:
-        return Direction.HOLD, current, f"{load}, and {situation.on_the_way} on the way"
-    if (left := _left(situation.last_join, policy.warm_up, now)) > 0:
-        return Direction.HOLD, current, f"{load}, and the last one to join warms up for {left:.0f} s"
-    if (left := _left(cooldowns.scale_out, policy.cooldown_out, now)) > 0:
-        return Direction.HOLD, current, f"{load}, and the scale-out cooldown lasts {left:.0f} s"
-    return Direction.OUT, wanted, load
+    def pass_it(self) -> tuple[Direction, int, str]:
+        current, value = self.situation.current, self.signal.value
+        if value is None:
+            return Direction.HOLD, current, f"no core server's load is known: {', '.join(self.signal.missing)}"
+        if self.timers.above_since is not None:
+            return self._out(value, self.timers.above_since)
+        if value >= self.policy.scale_in_below:
+            return Direction.HOLD, current, f"load {value:.2f} is not above {self.policy.scale_out_above:g}"
+        if current == 0:
+            return Direction.HOLD, 0, f"load {value:.2f} is below {self.policy.scale_in_below:g} and nothing is rented"
+        return self._in(value)
 
+    def _out(self, value: float, above_since: float) -> tuple[Direction, int, str]:
+        current, policy = self.situation.current, self.policy
+        load = f"load {value:.2f} is above {policy.scale_out_above:g}"
+        if self.now - above_since < policy.sustain:
+            return Direction.HOLD, current, f"{load}, for {self.now - above_since:.0f} s of {policy.sustain:g} s"
+        wanted = self.situation.in_service + _step(value, policy)
+        if wanted <= current:
+            return Direction.HOLD, current, f"{load}, and {self.situation.on_the_way} on the way"
+        if (left := self._left(self.situation.last_join, policy.warm_up)) > 0:
+            return Direction.HOLD, current, f"{load}, and the last one to join warms up for {left:.0f} s"
+        if (left := self._left(self.cooldowns.scale_out, policy.cooldown_out)) > 0:
+            return Direction.HOLD, current, f"{load}, and the scale-out cooldown lasts {left:.0f} s"
+        return Direction.OUT, wanted, load
 
-def _judge_in(
-    signal: Signal, situation: Situation, policy: LoadPolicy, cooldowns: Cooldowns, timers: Timers, now: float
-) -> tuple[Direction, int, str]:
-    current = situation.current
-    load = f"load {signal.value or 0.0:.2f} is below {policy.scale_in_below:g}"
-    if timers.below_since is None:
-        why = f"not every core answered: {', '.join(signal.missing)}" if signal.missing else "one core is above the threshold"
-        return Direction.HOLD, current, f"{load}, but {why}"
-    if now - timers.below_since < policy.scale_in_after:
-        return Direction.HOLD, current, f"{load}, for {now - timers.below_since:.0f} s of {policy.scale_in_after:g} s"
-    for last, length, what in (
-        (cooldowns.scale_in, policy.cooldown_in, "scale-in cooldown"),
-        (cooldowns.scale_out, policy.cooldown_in, "scale-in cooldown after a scale-out"),
-        (timers.watched_since, policy.stabilization, "first full window after the start"),
-    ):
-        if (left := _left(last, length, now)) > 0:
-            return Direction.HOLD, current, f"{load}, and the {what} lasts {left:.0f} s"
-    highest = timers.proposals[0][1]
-    if highest >= current:
-        return Direction.HOLD, current, f"{load}, but the last {policy.stabilization:g} s wanted {highest}"
-    return Direction.IN, current - 1, f"{load}, for {now - timers.below_since:.0f} s"
+    def _in(self, value: float) -> tuple[Direction, int, str]:
+        current, policy = self.situation.current, self.policy
+        load = f"load {value:.2f} is below {policy.scale_in_below:g}"
+        if self.timers.below_since is None:
+            missing = self.signal.missing
+            why = f"not every core answered: {', '.join(missing)}" if missing else "one core is above the threshold"
+            return Direction.HOLD, current, f"{load}, but {why}"
+        low_for = self.now - self.timers.below_since
+        if low_for < policy.scale_in_after:
+            return Direction.HOLD, current, f"{load}, for {low_for:.0f} s of {policy.scale_in_after:g} s"
+        for since, length, what in (
+            (self.cooldowns.scale_in, policy.cooldown_in, "scale-in cooldown"),
+            (self.cooldowns.scale_out, policy.cooldown_in, "scale-in cooldown after a scale-out"),
+            (self.timers.watched_since, policy.stabilization, "first full window after the start"),
+        ):
+            if (left := self._left(since, length)) > 0:
+                return Direction.HOLD, current, f"{load}, and the {what} lasts {left:.0f} s"
+        highest = self.timers.proposals[0][1]
+        if highest >= current:
+            return Direction.HOLD, current, f"{load}, but the last {policy.stabilization:g} s wanted {highest}"
+        return Direction.IN, current - 1, f"{load}, for {low_for:.0f} s"
 
-
-def _left(since: float | None, length: float, now: float) -> float:
-    """Seconds until `length` has passed since then; 0 where nothing is running."""
-    return 0.0 if since is None else max(0.0, since + length - now)
+    def _left(self, since: float | None, length: float) -> float:
+        """Seconds until `length` has passed since then; 0 where nothing is running."""
+        return 0.0 if since is None else max(0.0, since + length - self.now)

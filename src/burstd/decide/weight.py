@@ -20,7 +20,7 @@ from burstd.decide.traffic import rate, undamped, work
 from burstd.model.decision import Memory
 from burstd.model.fleet import Instance, Phase
 from burstd.model.gateway import GatewayView, ServerRow, ServerStatus
-from burstd.model.load import Reading, Sample
+from burstd.model.load import Sample
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 
@@ -52,6 +52,18 @@ class Weighing:
     memory: Memory
 
 
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What the solver looks at: the cores that serve, the instances in service, and how many servers will share the burst weight."""
+
+    snapshot: Snapshot
+    policy: Policy
+    memory: Memory
+    cores: Sequence[ServerRow]
+    bursts: Sequence[Instance]
+    heads: int
+
+
 def weigh(snapshot: Snapshot, policy: Policy, memory: Memory) -> Weighing:
     """Solve the weight for this cycle; `memory` already holds this cycle's traffic."""
     view = snapshot.gateway
@@ -61,48 +73,51 @@ def weigh(snapshot: Snapshot, policy: Policy, memory: Memory) -> Weighing:
     cores = [row for row in view.servers if row.name in servers and row.status in {ServerStatus.UP, ServerStatus.NO_CHECK}]
     bursts = [each for each in snapshot.fleet if each.phase is Phase.IN_SERVICE]
     joining = sum(each.phase is Phase.JOINING for each in snapshot.fleet)
+    memory = replace(memory, work=_learn(memory))
+    scene = _Scene(snapshot, policy, memory, cores, bursts, max(1, len(bursts) + joining))
     core_rate = _total(rate(memory.traffic.get(row.name, ())) for row in cores)
     burst_rate = _total(rate(memory.traffic.get(each.name, ())) for each in bursts) if bursts else 0.0
-    memory = replace(memory, work=_learn(memory))
     known = Weighing(memory.weight, "", None, core_rate, burst_rate, memory)
     if policy.routing.burst_weight is not None:
         return replace(known, weight=policy.routing.burst_weight, reason="fixed by haproxy.burst_weight")
-    capacity = _core_capacity(snapshot, policy, memory, cores)
-    if capacity is None or core_rate is None:
+    learned = _core_capacity(scene)
+    if learned is None or core_rate is None:
         weight = memory.weight or _fallback(cores)
         return replace(known, weight=weight, reason="the cores' capacity is not learned yet", memory=replace(memory, weight=weight))
-    memory = _trim(memory, policy, snapshot, cores, active=bool(bursts))
-    capacity *= memory.trim
-    per_core = capacity / len(cores)
-    heads = max(1, len(bursts) + joining)
-    carried = _burst_capacity(snapshot, policy, memory, bursts, per_core, heads)
-    total = core_rate + (burst_rate or 0.0)
-    share = _share(total, capacity, carried)
-    solved = share / (1 - share) * sum(row.weight for row in cores) / heads
-    weight = _settle(solved, memory.weight, policy.routing.tolerance)
-    reason = f"the cores carry {capacity:.0f} of {total:.0f} requests/s at load {policy.routing.target_load:g}: {share:.0%} to {heads} burst"
-    return replace(known, weight=weight, reason=reason, core_capacity=per_core, memory=replace(memory, weight=weight))
+    return _solve(_trim(scene), known, learned, core_rate + (burst_rate or 0.0))
+
+
+def _solve(scene: _Scene, known: Weighing, learned: float, total: float) -> Weighing:
+    """The weight for `total` requests/s where the cores are reckoned to carry `learned` requests/s."""
+    memory, routing = scene.memory, scene.policy.routing
+    capacity = learned * memory.trim
+    per_core = capacity / len(scene.cores)
+    share = _share(total, capacity, _burst_capacity(scene, per_core))
+    solved = share / (1 - share) * sum(row.weight for row in scene.cores) / scene.heads
+    weight = _settle(solved, memory.weight, routing.tolerance)
+    return replace(
+        known,
+        weight=weight,
+        reason=f"the cores carry {capacity:.0f} of {total:.0f} requests/s at load {routing.target_load:g}: {share:.0%} to the burst servers",
+        core_capacity=per_core,
+        memory=replace(memory, weight=weight),
+    )
 
 
 def _share(total: float, capacity: float, carried: float) -> float:
     """The burst servers' share of the requests, 0..1 (see the module's formula)."""
-    if total <= capacity:
-        return 0.0
-    return min(1 - capacity / total, carried / (carried + capacity))
+    return 0.0 if total <= capacity else min(1 - capacity / total, carried / (carried + capacity))
 
 
 def _settle(solved: float, last: int | None, tolerance: float) -> int:
     """The solved weight as HAProxy takes it; a change within the tolerance is left alone."""
     weight = max(1, min(_LARGEST, round(solved)))
-    if last is not None and abs(weight - last) <= tolerance * last:
-        return last
-    return weight
+    return last if last is not None and abs(weight - last) <= tolerance * last else weight
 
 
 def _fallback(cores: Sequence[ServerRow]) -> int:
     """Before anything is learned a burst server counts like a core server."""
-    weights = [row.weight for row in cores]
-    return max(1, min(_LARGEST, round(fmean(weights)))) if weights else 100
+    return max(1, min(_LARGEST, round(fmean(row.weight for row in cores)))) if cores else _LARGEST
 
 
 def _total(rates: Iterable[float | None]) -> float | None:
@@ -117,52 +132,47 @@ def _learn(memory: Memory) -> Mapping[str, float]:
 
 
 def _target(policy: Policy, cpus: int) -> float:
-    """The target load of a server with that many CPUs, load units."""
+    """The target load of a core server with that many CPUs, load units."""
     return policy.routing.target_load * (cpus if policy.load.per_cpu else 1)
 
 
-def _cpus(reading: Reading | None) -> int | None:
-    return reading.cpus if isinstance(reading, Sample) else None
-
-
-def _core_capacity(snapshot: Snapshot, policy: Policy, memory: Memory, cores: Sequence[ServerRow]) -> float | None:
-    """Requests/s that the cores carry together at their target load; None until every one's work per request is known."""
-    by_server = {core.server: core.name for core in policy.cores}
+def _core_capacity(scene: _Scene) -> float | None:
+    """Requests/s that the cores carry together at their target load; None until every one's CPUs and work per request are known."""
+    names = {core.server: core.name for core in scene.policy.cores}
     total = 0.0
-    for row in cores:
-        name = by_server[row.name]
-        sample = memory.samples.get(name)
-        cpus = _cpus(snapshot.cores.get(name)) or (sample.cpus if sample else None)
-        cost = memory.work.get(row.name)
-        if not cpus or not cost:
+    for row in scene.cores:
+        sample = scene.memory.samples.get(names[row.name])
+        cost = scene.memory.work.get(row.name)
+        if sample is None or not sample.cpus or not cost:
             return None
-        total += rate_at(_target(policy, cpus), cpus, cost)
+        total += rate_at(_target(scene.policy, sample.cpus), sample.cpus, cost)
     return total or None
 
 
-def _burst_capacity(
-    snapshot: Snapshot, policy: Policy, memory: Memory, bursts: Sequence[Instance], per_core: float, heads: int
-) -> float:
-    """Requests/s that the burst servers carry together at the cores' target load per CPU; an unknown one counts like a core."""
-    core_cpus = fmean([sample.cpus or 1 for sample in memory.samples.values()])
-    total = per_core * (heads - len(bursts))
-    for each in bursts:
-        cpus, cost = _cpus(snapshot.bursts.get(each.name)), memory.work.get(each.name)
-        warm = each.joined_at is not None and snapshot.now - each.joined_at >= policy.load.warm_up
-        known = warm and cpus and cost
-        total += rate_at(_target(policy, round(core_cpus)) * cpus / core_cpus, cpus, cost) if known and cpus and cost else per_core
+def _burst_capacity(scene: _Scene, per_core: float) -> float:
+    """Requests/s that the burst servers carry together at the cores' target load per CPU; an unknown one counts like a core.
+
+    What an instance shows while it warms up says nothing about it yet.
+    """
+    core_cpus = fmean(sample.cpus or 1 for sample in scene.memory.samples.values())
+    per_cpu = _target(scene.policy, round(core_cpus)) / core_cpus
+    total = per_core * (scene.heads - len(scene.bursts))
+    for each in scene.bursts:
+        reading, cost = scene.snapshot.bursts.get(each.name), scene.memory.work.get(each.name)
+        cpus = reading.cpus if isinstance(reading, Sample) else None
+        warm = scene.snapshot.now - (each.joined_at or scene.snapshot.now) >= scene.policy.load.warm_up
+        total += rate_at(per_cpu * cpus, cpus, cost) if warm and cpus and cost else per_core
     return total
 
 
-def _trim(memory: Memory, policy: Policy, snapshot: Snapshot, cores: Sequence[ServerRow], *, active: bool) -> Memory:
+def _trim(scene: _Scene) -> _Scene:
     """Move the correction of the learned capacity towards what the undamped load shows, while the weights have a hold on it."""
-    seen = [load for row in cores if (load := undamped(memory.traffic.get(row.name, ()))) is not None]
-    last = memory.trimmed_at
-    if not active or not seen or last is None or memory.weight in {None, 1}:
-        return replace(memory, trimmed_at=snapshot.now)
-    target = fmean([_target(policy, sample.cpus or 1) for sample in memory.samples.values()] or [policy.routing.target_load])
-    error = max(-1.0, min(1.0, (target - fmean(seen)) / target))
-    trim = memory.trim * (1 + error * min(1.0, (snapshot.now - last) / _TRIM_SECONDS))
-    return replace(memory, trim=max(_TRIM_RANGE[0], min(_TRIM_RANGE[1], trim)), trimmed_at=snapshot.now)
-
-
+    memory, now = scene.memory, scene.snapshot.now
+    seen = [load for row in scene.cores if (load := undamped(memory.traffic.get(row.name, ()))) is not None]
+    trim = memory.trim
+    if scene.bursts and seen and memory.trimmed_at is not None and memory.weight not in {None, 1}:
+        target = fmean(_target(scene.policy, sample.cpus or 1) for sample in memory.samples.values())
+        error = max(-1.0, min(1.0, (target - fmean(seen)) / target))
+        trim *= 1 + error * min(1.0, (now - memory.trimmed_at) / _TRIM_SECONDS)
+        trim = max(_TRIM_RANGE[0], min(_TRIM_RANGE[1], trim))
+    return replace(scene, memory=replace(memory, trim=trim, trimmed_at=now))

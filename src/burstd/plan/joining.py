@@ -82,9 +82,7 @@ def _add(draft: Draft, instance: Instance) -> None:
         draft.waiting.append(f"{instance.name}: its pool {instance.pool} is no longer in the settings")
         return
     weight = draft.decision.weight
-    draft.edit(
-        AddServer(instance.name, instance.address, pool.port, 1 if weight is None else weight, draft.policy.routing.maxconn)
-    )
+    draft.edit(AddServer(instance.name, instance.address, pool.port, 1 if weight is None else weight, draft.policy.routing.maxconn))
 
 
 def _join(draft: Draft, instance: Instance, row: ServerRow | None) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 
 from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.decision import Decision
 from burstd.model.event import Event
-from burstd.model.fleet import Phase
+from burstd.model.fleet import ENDED
 from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetState, SetWeight
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report
 from burstd.model.snapshot import Snapshot
@@ -29,40 +28,40 @@ def sentence(decision: Decision, plan: Plan) -> str:
     return told
 
 
+_EDITS = {
+    AddServer: "join {0.name}",
+    SetWeight: "set the burst weight to {0.weight}",
+    EnableHealth: "enable the checks of {0.name}",
+    CutSessions: "cut the sessions of {0.name}",
+    RemoveServer: "remove {0.name} from HAProxy",
+}
+_STATES = {
+    AdminState.READY: "put {0.name} in service",
+    AdminState.DRAIN: "drain {0.name}",
+    AdminState.MAINT: "take {0.name} out of service",
+}
+
+
 def _words(action: Action) -> str | None:
     match action:
         case CallCloud(CreateCall(request=request)):
             return f"launch {request.name} in {request.pool}"
         case CallCloud(DestroyCall(node_id=node_id, pool=pool)):
             return f"destroy {node_id} in {pool}"
-        case EditGateway(AddServer(name=name)):
-            return f"join {name}"
-        case EditGateway(SetState(name=name, state=AdminState.READY)):
-            return f"put {name} in service"
-        case EditGateway(SetState(name=name, state=AdminState.DRAIN)):
-            return f"drain {name}"
-        case EditGateway(SetState(name=name, state=AdminState.MAINT)):
-            return f"take {name} out of service"
-        case EditGateway(SetWeight(weight=weight)):
-            return f"set the burst weight to {weight}"
-        case EditGateway(EnableHealth(name=name)):
-            return f"enable the checks of {name}"
-        case EditGateway(CutSessions(name=name)):
-            return f"cut the sessions of {name}"
-        case EditGateway(RemoveServer(name=name)):
-            return f"remove {name} from HAProxy"
-        case Record(instance) if instance.phase in {Phase.GONE, Phase.FAILED, Phase.ABANDONED}:
+        case EditGateway(edit):
+            return (_STATES[edit.state] if isinstance(edit, SetState) else _EDITS[type(edit)]).format(edit)
+        case Record(instance) if instance.phase in ENDED:
             return f"call {instance.name} {instance.phase}"
         case _:
             return None
 
 
-def events(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, told: str, told_before: str) -> Sequence[Event]:
-    """What is kept of this cycle, oldest first.
+def narrate(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, told_before: str) -> tuple[str, tuple[Event, ...]]:
+    """The cycle's sentence, and what is kept of the cycle, oldest first.
 
-    The cycle's sentence is kept where it says something new: with its figures left out it differs from the last one.
+    The sentence is kept as an event where it says something new: with its figures left out it differs from the last one.
     """
-    at = snapshot.now
+    told, at = sentence(decision, plan), snapshot.now
     kept = [Event(at, "fault", "invariant", f"{each.invariant}: {each.text}") for each in plan.violations]
     if _shape(told) != _shape(told_before):
         kept.append(Event(at, "cycle", "", f"{told} [{'; '.join((*decision.reasons, decision.weight_reason))}]"))
@@ -77,7 +76,7 @@ def events(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, t
             case _:
                 pass
     kept.extend(Event(at, "fault", each.peer, each.text) for each in report.faults)
-    return kept
+    return told, tuple(kept)
 
 
 def _shape(told: str) -> str:

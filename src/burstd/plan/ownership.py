@@ -145,7 +145,5 @@ def resolve_unknown(draft: Draft) -> None:
         due = (instance.attempted_at or instance.since) + _RESEND_AFTER * 2 ** min(instance.attempts, _MOST_RESENDS)
         may = instance.pool in cloud.resends and instance.attempts < _MOST_RESENDS and draft.now >= due
         if may and draft.room(CreateCall) > 0:
-            draft.move(
-                instance, Phase.REQUESTED, "sent again under its token", attempts=instance.attempts + 1, attempted_at=draft.now
-            )
+            draft.move(instance, Phase.REQUESTED, "sent again under its token", attempts=instance.attempts + 1, attempted_at=draft.now)
             draft.call(CreateCall(instance.operation, instance.request))

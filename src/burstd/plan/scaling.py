@@ -111,7 +111,7 @@ def _shrink(draft: Draft, surplus: int, wanted: list[Instance]) -> None:
         return
     reason = draft.decision.reasons[0]
     leaving = 0
-    for instance in sorted(wanted, key=lambda each: _rank(draft, each)):
+    for instance in sorted(wanted, key=_rank):
         if leaving == min(surplus, draft.policy.fleet.max_step):
             break
         if _may_leave(draft, instance):
@@ -120,8 +120,7 @@ def _shrink(draft: Draft, surplus: int, wanted: list[Instance]) -> None:
         draft.records.append(RecordCooldowns(replace(draft.snapshot.cooldowns, scale_in=draft.now)))
 
 
-
-def _rank(draft: Draft, instance: Instance) -> tuple[bool, bool, float]:
+def _rank(instance: Instance) -> tuple[bool, bool, float]:
     """Smallest leaves first: what does not serve yet, then what is unhealthy, then the youngest."""
     return (instance.phase in SERVING, instance.down_since is None, -instance.created_at)
 
