@@ -1,1 +1,1 @@
-"""What keeps the house in order: layers, documentation, packaging."""
+"""The house around the code: the layers, the documents that name parts of it, the packaging, the scripts."""
