@@ -1,0 +1,73 @@
+"""The options that verbs share, and the decorators that add them.
+
+They are taken before and after the verb alike: `burstd --socket S status` and `burstd status --socket S` are the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+
+import click
+
+from burstd.cli.client import Client
+from burstd.errors import AskOperator
+
+DEFAULT_CONFIG: Final = "/etc/burstd/burstd.toml"
+"""As burstd.settings has it; repeated, because importing the settings takes longer than a whole verb may."""
+
+DEFAULT_SOCKET: Final = "/run/burstd/control.sock"
+"""As burstd.settings has it, for the same reason."""
+
+Function = Callable[..., None]
+
+
+def _from_root(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """What was said after the verb, else what was said before it (or by the variable)."""
+    return value or ctx.find_root().params.get(param.name or "")
+
+
+def _config_or_default(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    return _from_root(ctx, param, value) or DEFAULT_CONFIG
+
+
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+config_option: Final = click.option(
+    "--config", metavar="FILE", callback=_config_or_default, help=f"Settings file.  [env: BURSTD_CONFIG; default: {DEFAULT_CONFIG}]"
+)
+"""Gives the verb `config`: the path of the settings file."""
+
+
+def asks_daemon(function: Function) -> Function:
+    """Give the verb a `client` of the running daemon, and `as_json`."""
+
+    @click.option("--config", metavar="FILE", callback=_from_root, help="Settings file, read for control.socket alone.")
+    @click.option("--socket", metavar="PATH", callback=_from_root, help="The daemon's control socket.  [default: control.socket]")
+    @json_option
+    @wraps(function)
+    def verb(*args: Any, config: str | None, socket: str | None, **others: Any) -> None:
+        function(*args, client=Client(socket or _configured_socket(config)), **others)
+
+    return verb
+
+
+def _configured_socket(config: str | None) -> str:
+    """`control.socket` of the settings file; a file that nobody named need not be there, nor be readable by who only asks."""
+    path = config or DEFAULT_CONFIG
+    if config is None and not os.access(path, os.R_OK):
+        return DEFAULT_SOCKET
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - importing pathlib takes longer than reading the file
+            control = tomllib.load(file).get("control", {})
+    except OSError as error:
+        raise AskOperator(f"--config {path}: expected a readable settings file, the system says: {error.strerror}") from error
+    except ValueError as error:
+        raise AskOperator(f"--config {path}: expected TOML, found: {error}; `burstd check` says more") from error
+    socket = control.get("socket", DEFAULT_SOCKET) if isinstance(control, dict) else DEFAULT_SOCKET
+    # A relative path counts from the folder of the settings file, as burstd.settings has it.
+    return os.path.join(os.path.dirname(path), str(socket))  # noqa: PTH118, PTH120 - no pathlib, as above
