@@ -1,0 +1,60 @@
+"""Everything that stands between a fleet and its next scale-in, all at once: the decision names only the first. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from burstd.decide.signal import read_signal
+from burstd.model.faults import Fault
+from burstd.model.fleet import Cooldowns, Pause
+from burstd.model.policy import LoadPolicy, Policy
+from burstd.model.turn import Turn
+
+
+def cooldowns_left(cooldowns: Cooldowns, load: LoadPolicy, now: float) -> dict[str, float]:
+    """Seconds until each direction is free again, 0 where it is; a scale-out holds the next scale-in back as well."""
+    ends = {
+        "scale_out": [at + load.cooldown_out for at in (cooldowns.scale_out,) if at is not None],
+        "scale_in": [at + load.cooldown_in for at in (cooldowns.scale_in, cooldowns.scale_out) if at is not None],
+    }
+    return {direction: max(0.0, max(times, default=now) - now) for direction, times in ends.items()}
+
+
+def what_blocks_scale_in(turn: Turn, policy: Policy) -> tuple[str, ...]:
+    """One clause for each thing in the way: data, orders, bounds, then the load; empty where one instance less may be wanted."""
+    current = turn.decision.current
+    if not current:
+        return ("there is no instance to give back",)
+    after = turn.after
+    override = after.orders.override_at(after.now)
+    blockers = [*_missing_data(turn, policy)]
+    if after.orders.pause in {Pause.IN, Pause.BOTH}:
+        blockers.append("scale-in is paused")
+    if override is not None and override.count >= current:
+        blockers.append(f"{override.owner} ordered {override.count}")
+    if current <= policy.fleet.minimum:
+        blockers.append(f"fleet.min is {policy.fleet.minimum}")
+    if override is None:  # an order does not wait for the load
+        blockers.extend(_load(turn, policy.load))
+    return tuple(blockers)
+
+
+def _missing_data(turn: Turn, policy: Policy) -> Iterator[str]:
+    yield from (f"no fresh load of {name}" for name in read_signal(turn.snapshot, policy).missing)
+    if isinstance(turn.snapshot.gateway, Fault):
+        yield "HAProxy cannot be read"
+
+
+def _load(turn: Turn, load: LoadPolicy) -> Iterator[str]:
+    decision, memory, now = turn.decision, turn.decision.memory, turn.snapshot.now
+    if decision.signal is not None and decision.signal >= load.scale_in_below:
+        yield f"load {decision.signal:.2f} is not below {load.scale_in_below:g}"
+    elif memory.below_since is not None and now - memory.below_since < load.scale_in_after:
+        yield f"the load has been low for {now - memory.below_since:.0f} s of {load.scale_in_after:g} s"
+    if (left := cooldowns_left(turn.after.cooldowns, load, now)["scale_in"]) > 0:
+        yield f"the scale-in cooldown lasts {left:.0f} s"
+    if memory.watched_since is not None and (left := memory.watched_since + load.stabilization - now) > 0:
+        yield f"the first full window after the start lasts {left:.0f} s"
+    highest = max((count for at, count in memory.proposals if at >= now - load.stabilization), default=0)
+    if highest >= decision.current:
+        yield f"the last {load.stabilization:g} s wanted {highest}"
