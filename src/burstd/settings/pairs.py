@@ -1,0 +1,107 @@
+"""Settings that are each right and cannot be right together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from burstd.settings.places import KeyPath
+from burstd.settings.problems import Problem
+from burstd.settings.sections import Settings
+
+
+def impossible_pairs(settings: Settings) -> Iterator[Problem]:
+    """Every contradiction between settings, in the order of the sections."""
+    yield from _fleet(settings)
+    yield from _load(settings)
+    yield from _core(settings)
+    yield from _pool(settings)
+
+
+def _fleet(settings: Settings) -> Iterator[Problem]:
+    fleet = settings.fleet
+    if fleet.min > fleet.max:
+        yield Problem((("fleet", "min"), ("fleet", "max")), "min to be at most max", "lower min, or raise max")
+    if fleet.backoff > fleet.backoff_max:
+        yield Problem(
+            (("fleet", "backoff"), ("fleet", "backoff_max")), "backoff to be at most backoff_max", "lower backoff, or raise backoff_max"
+        )
+    if fleet.poll_interval > settings.load.stale_after:
+        yield Problem(
+            (("fleet", "poll_interval"), ("load", "stale_after")),
+            "every sample to be read again before it is stale",
+            "lower poll_interval, or raise stale_after",
+        )
+    if fleet.stale_cycle <= fleet.poll_interval:
+        yield Problem(
+            (("fleet", "stale_cycle"), ("fleet", "poll_interval")),
+            "stale_cycle to be above poll_interval",
+            "raise stale_cycle to a few poll intervals",
+        )
+
+
+def _load(settings: Settings) -> Iterator[Problem]:
+    load, haproxy = settings.load, settings.haproxy
+    if load.scale_in_below >= load.scale_out_above:
+        yield Problem(
+            (("load", "scale_in_below"), ("load", "scale_out_above")),
+            "scale_in_below to be below scale_out_above",
+            "leave room between the two, such as 2 and 4",
+        )
+    if load.absurd_above <= load.scale_out_above:
+        yield Problem(
+            (("load", "absurd_above"), ("load", "scale_out_above")),
+            "absurd_above to be far above scale_out_above",
+            "raise absurd_above, or leave it out",
+        )
+    for number, (before, after) in enumerate(pairwise(load.steps)):
+        if after.ratio <= before.ratio or after.count < before.count:
+            yield Problem(
+                (("load", "steps", number), ("load", "steps", number + 1)),
+                "the later tier to have the higher ratio and no smaller count",
+                "write the tiers in rising order",
+            )
+    if haproxy.burst_weight == "auto" and haproxy.target_load >= load.scale_out_above:
+        yield Problem(
+            (("haproxy", "target_load"), ("load", "scale_out_above")),
+            "target_load to be below scale_out_above",
+            "lower target_load, such as to seven eighths of scale_out_above",
+        )
+
+
+def _core(settings: Settings) -> Iterator[Problem]:
+    if not settings.core:
+        yield Problem((("core",),), "at least one core server whose load is read", "add a [[core]] table with name and exporter")
+    yield from _twice([core.name for core in settings.core], [("core", number, "name") for number in range(len(settings.core))])
+    named: list[KeyPath] = [("core", number, "server" if core.server else "name") for number, core in enumerate(settings.core)]
+    for problem in _twice([core.server_name for core in settings.core], named):
+        # Two equal names, of cores whose servers are named by them, are told above.
+        if any(path[-1] == "server" for path in problem.paths):
+            yield problem
+    for number, core in enumerate(settings.core):
+        if f"{core.server_name}-".startswith(f"{settings.fleet.name}-"):
+            yield Problem(
+                (named[number], ("fleet", "name")),
+                f"no core server to be named like an instance, {settings.fleet.name}-…",
+                "choose another fleet.name",
+            )
+
+
+def _pool(settings: Settings) -> Iterator[Problem]:
+    if settings.fleet.max and not settings.pool:
+        yield Problem((("pool",), ("fleet", "max")), "a place to get instances from", "add a [[pool]] table, or set fleet.max = 0")
+    yield from _twice([pool.name for pool in settings.pool], [("pool", number, "name") for number in range(len(settings.pool))])
+    for number, pool in enumerate(settings.pool):
+        for name in sorted(pool.args.keys() & pool.secret_files.keys()):
+            yield Problem(
+                (("pool", number, "args", name), ("pool", number, "secret_files", name)),
+                "an argument to be given once",
+                f"take {name} out of one of the two",
+            )
+
+
+def _twice(values: Sequence[str], paths: Sequence[KeyPath]) -> Iterator[Problem]:
+    for number, value in enumerate(values):
+        first = values.index(value)
+        if first < number:
+            yield Problem((paths[first], paths[number]), f"a {paths[number][-1]} of its own for each", "rename one of the two")

@@ -1,0 +1,255 @@
+"""The sections of the settings, one model each, and how they become the frozen policy.
+
+A class's docstring is its section's introduction and a key's description its line, in config/burstd.toml and in
+docs/configuration.md alike (`script/configuration-docs`). Defaults that the policy has are the policy's own. Nothing here reads
+the world, but for the file that `user_data` names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from burstd.errors import InvalidSettings
+from burstd.model.policy import Aggregate, CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy, Step
+from burstd.settings import values as v
+from burstd.settings.values import Kind, key
+
+PolicyPart = TypeVar("PolicyPart", FleetPolicy, LoadPolicy, CoreServer, RoutingPolicy, PoolPolicy, Step)
+
+_FLEET = FleetPolicy()
+_LOAD = LoadPolicy()
+_ROUTING = RoutingPolicy()
+_POOL = PoolPolicy(name="", image="", size="")
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown key, no NaN or infinity, and no value in pydantic's own messages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+
+class FleetSettings(Section):
+    """How many instances there may be, how often burstd looks, and how long each step of an instance's life may take."""
+
+    name: v.FleetName = key(_FLEET.name, "Prefix of the instances' names, in the cloud and in HAProxy.")
+    min: v.Instances = key(_FLEET.minimum, "Fewest instances in service.", ge=0)
+    # 1,000 is what HAProxy 2.6 takes from one connection within a moment; more than that is a slip of the hand and a bill.
+    max: v.Instances = key(_FLEET.maximum, "Most instances that may ever exist, those with an unknown outcome counted.", ge=0, le=1000)
+    max_step: v.Instances = key(_FLEET.max_step, "Most launches, and most destroys, in one cycle.", ge=1)
+    poll_interval: v.Seconds = key(_FLEET.poll_interval, "Time from one cycle to the next.", gt=0)
+    stale_cycle: v.Seconds = key(30.0, "/healthz answers 503 when the last finished cycle is older than this.", gt=0)
+    state_dir: v.Anchored = key(Path("/var/lib/burstd"), "Folder of the roster and of the lock; one for each burstd.")
+    boot_deadline: v.Seconds = key(_FLEET.boot_deadline, "From the create to an address and a running state.", gt=0)
+    sync_deadline: v.Seconds = key(_FLEET.sync_deadline, "From the address to the first good answer of the check path.", gt=0)
+    join_deadline: v.Seconds = key(_FLEET.join_deadline, "From joining HAProxy to a passed health check there.", gt=0)
+    drain_deadline: v.Seconds = key(_FLEET.drain_deadline, "How long requests in flight may take before their sessions are cut.")
+    destroy_retry: v.Seconds = key(_FLEET.destroy_retry, "Between two destroys of the same instance.", gt=0)
+    settle: v.Seconds = key(_FLEET.settle, "How long a create whose outcome is unknown is searched for before it is abandoned.", gt=0)
+    minimum_lifetime: v.Seconds = key(_FLEET.minimum_lifetime, "A younger instance in service is not scaled in.")
+    unhealthy_after: v.Seconds = key(_FLEET.unhealthy_after, "An instance that HAProxy has called DOWN this long is replaced.", gt=0)
+    backoff: v.Seconds = key(_FLEET.backoff, "How long a pool is left alone after a failure; doubles with each one in a row.", gt=0)
+    backoff_max: v.Seconds = key(_FLEET.backoff_max, "The longest that a pool is left alone.", gt=0)
+
+
+class StepSettings(Section):
+    """A step tier."""
+
+    ratio: v.Ratio = key(..., "From this many times the threshold on.", example=1.5, ge=1)
+    count: v.Instances = key(..., "Launch this many at once.", example=2, ge=1)
+
+
+class LoadSettings(Section):
+    """When to grow and when to shrink, by the load average of the core servers."""
+
+    scale_out_above: v.LoadUnits = key(_LOAD.scale_out_above, "The load at which a core server is full.", gt=0)
+    scale_in_below: v.LoadUnits = key(_LOAD.scale_in_below, "The load under which one instance less is considered.", ge=0)
+    sustain: v.Seconds = key(_LOAD.sustain, "How long the load must stay above before it counts; 0: the crossing sample is enough.")
+    scale_in_after: v.Seconds = key(_LOAD.scale_in_after, "How long the load must stay below, without a gap in the data.")
+    cooldown_out: v.Seconds = key(_LOAD.cooldown_out, "Between two scale-outs.")
+    cooldown_in: v.Seconds = key(_LOAD.cooldown_in, "Between two scale-ins, and after a scale-out.")
+    stabilization: v.Seconds = key(_LOAD.stabilization, "Scale-in takes the highest proposal of this window.")
+    warm_up: v.Seconds = key(_LOAD.warm_up, "After a join, before another scale-out, and before the instance's own load says anything.")
+    aggregate: Aggregate = key(
+        _LOAD.aggregate, "How several cores become one signal: their mean, the max (one is enough) or the min (every one must be above)."
+    )
+    per_cpu: bool = key(_LOAD.per_cpu, "Divide each core's load by its number of CPUs before comparing; the thresholds then count per CPU.")
+    steps: Annotated[tuple[StepSettings, ...], Kind("a list of tables such as { ratio = 1.5, count = 2 }")] = key(
+        (),
+        "Tiers in rising order: from `ratio` times the threshold on, launch `count` at once; empty: one at a time.",
+        example=[{"ratio": 1.5, "count": 2}],
+    )
+    stale_after: v.Seconds = key(_LOAD.stale_after, "A sample older than this is no sample: burstd holds.", gt=0)
+    absurd_above: v.LoadUnits = key(_LOAD.absurd_above, "A load average beyond this is a fault of the exporter, not a load.", gt=0)
+    deadline: v.Seconds = key(2.0, "For one reading of an exporter, from the connection to the last byte.", gt=0)
+
+
+class CoreSettings(Section):
+    """A fixed server whose load is read, one table each. burstd never creates, changes, drains or deletes it."""
+
+    name: v.HaproxyName = key(..., "Your name for it.", example="core-oslo-01")
+    exporter: v.Exporter = key(..., "URL of its node_exporter's metrics page.", example="http://10.0.0.5:9100/metrics")
+    server: v.OptionalHaproxyName = key(None, "Its name in the HAProxy backend; where it is not given, `name`.", example="core-oslo-01")
+
+    @property
+    def server_name(self) -> str:
+        """Its name in the HAProxy backend."""
+        return self.server or self.name
+
+
+class HaproxySettings(Section):
+    """The HAProxy beside burstd, and how much traffic it gives to the instances."""
+
+    socket: v.SocketPath = key(Path("/run/haproxy/admin.sock"), "Its runtime socket, of level admin.")
+    backend: v.HaproxyName = key(_ROUTING.backend, "The backend that the instances join.")
+    config_file: v.OptionalAnchored = key(
+        None, "HAProxy's own configuration; read by `burstd check` alone.", example="/etc/haproxy/haproxy.cfg"
+    )
+    burst_weight: v.Weight = key(
+        "auto", 'Weight of each burst server beside a core server\'s 100, or "auto": as much as brings the core to target_load.'
+    )
+    target_load: v.LoadUnits = key(_ROUTING.target_load, 'With "auto", the load per core server that the weights steer to.', gt=0)
+    tolerance: v.Ratio = key(_ROUTING.tolerance, 'With "auto", a relative change of the weight below this is left alone.', ge=0, lt=1)
+    maxconn: v.Connections = key(
+        _ROUTING.maxconn, "Connection limit of each burst server; needed where the core servers have one.", example=200, ge=1
+    )
+    check_interval: v.Seconds = key(1.0, "Between two health checks of a burst server.", gt=0)
+    retries: v.Attempts = key(3, "The `retries` of haproxy.cfg: removals on HAProxy 2.x wait for them.", ge=0, le=100)
+    deadline: v.Seconds = key(2.0, "For one exchange with the socket.", gt=0)
+
+
+class PoolSettings(Section):
+    """One place to get instances from, one table each; they are tried in the order of the file."""
+
+    name: v.PoolName = key(..., "Your name for it.", example="dublin")
+    driver: v.Text = key(..., "The libcloud driver, by libcloud's own name for it.", example="ec2")
+    image: v.Text = key(..., "Id of the image to start from, at this cloud.", example="ami-0a1b2c3d4e5f67890")
+    size: v.Text = key(..., "Id of the machine type, at this cloud.", example="t3.small")
+    location: v.OptionalText = key(_POOL.location, "Zone to start in; where it is not given, the cloud chooses.", example="eu-west-1a")
+    args: v.SecretTable = key(
+        {}, "Arguments of the driver, by its own names; never shown.", example={"region": "eu-west-1", "signature_version": "4"}, shown=True
+    )
+    secret_files: v.SecretFiles = key(
+        {},
+        "More arguments of the driver, each read from a file when burstd starts; never shown.",
+        example={"key": "/run/credentials/burstd.service/ec2-key", "secret": "/run/credentials/burstd.service/ec2-secret"},
+        shown=True,
+    )
+    create: v.SecretTable = key(
+        {}, "Further arguments of the driver's create_node, as they are; never shown.", example={"ex_keyname": "burst"}
+    )
+    tags: v.Tags = key({}, "Tags of every instance, beside burstd's own.", example={"team": "web"})
+    user_data: v.OptionalDocument = key(
+        None, "File with the cloud-init document that every instance gets.", example="/etc/burstd/cloud-init.yaml"
+    )
+    port: v.Port = key(_POOL.port, "The instances' web port.", ge=1, le=v.GREATEST_PORT)
+    check_path: v.CheckPath = key(_POOL.check_path, "Must answer 200 before an instance joins.")
+    metrics_port: v.OptionalPort = key(_POOL.metrics_port, "The instances' node_exporter; 0: not read.", ge=1, le=v.GREATEST_PORT)
+
+    def driver_arguments(self) -> dict[str, Any]:
+        """The driver's arguments with their secrets, read from their files now; handle the answer as a secret.
+
+        Raises:
+            InvalidSettings: files that cannot be read, one line each.
+        """
+        arguments = {name: value.get_secret_value() for name, value in self.args.items()}
+        problems = []
+        for name, file in self.secret_files.items():
+            try:
+                arguments[name] = file.get_secret_value().read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                # Neither the path nor the cause is told: a secret that was pasted in place of its path would show.
+                said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+                problems.append(
+                    f'pool "{self.name}", secret_files.{name}: expected the path of a readable file, the system says: {said}; '
+                    f"name the file there, and let burstd's user read it"
+                )
+        if problems:
+            raise InvalidSettings(problems)
+        return arguments
+
+    def create_arguments(self) -> dict[str, Any]:
+        """Further arguments of the driver's create_node; handle the answer as a secret."""
+        return {name: value.get_secret_value() for name, value in self.create.items()}
+
+
+class ControlSettings(Section):
+    """The unix socket by which the verbs and the API talk to the daemon. Who may write to it may scale the fleet."""
+
+    socket: v.SocketPath = key(Path("/run/burstd/control.sock"), "Where the daemon listens.")
+    mode: v.Mode = key("0660", "Mode of the socket.")
+    group: v.GroupName = key(None, "Group of the socket; where it is not given, the daemon's own.", example="haproxy")
+
+    @property
+    def mode_bits(self) -> int:
+        """The mode as chmod takes it."""
+        return int(self.mode, 8)
+
+
+class MetricsSettings(Section):
+    """The page for Prometheus, /healthz, /readyz and the read-only dashboard, over HTTP without a password."""
+
+    listen: v.Listen = key("127.0.0.1:9123", 'Address and port, IPv6 as "[::1]:9123"; "": none.')
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen on, None for none."""
+        return v.host_and_port(self.listen) if self.listen else None
+
+
+class LogSettings(Section):
+    """What the daemon says on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = key("info", "The least that is said.")
+    format: Literal["auto", "json", "console"] = key(
+        "auto", "JSON for machines, lines for people, or auto: lines on a terminal, else JSON."
+    )
+
+
+class Settings(Section):
+    """Everything that an operator has set, and the defaults for the rest."""
+
+    fleet: FleetSettings = FleetSettings()
+    load: LoadSettings = LoadSettings()
+    core: Annotated[tuple[CoreSettings, ...], Kind("tables headed [[core]], in the environment numbered from 0 without a gap")] = ()
+    haproxy: HaproxySettings = HaproxySettings()
+    pool: Annotated[tuple[PoolSettings, ...], Kind("tables headed [[pool]], in the environment numbered from 0 without a gap")] = ()
+    control: ControlSettings = ControlSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    log: LogSettings = LogSettings()
+
+    def policy(self, owner: str) -> Policy:
+        """What deciding and planning may know of the settings, for the owner id that the state folder holds."""
+        return Policy(
+            owner=owner,
+            fleet=_mapped(FleetPolicy, self.fleet, minimum=self.fleet.min, maximum=self.fleet.max),
+            load=_mapped(LoadPolicy, self.load, steps=tuple(_mapped(Step, each) for each in self.load.steps)),
+            cores=tuple(_mapped(CoreServer, each, server=each.server_name) for each in self.core),
+            routing=_mapped(RoutingPolicy, self.haproxy, burst_weight=_fixed(self.haproxy.burst_weight)),
+            pools=tuple(
+                _mapped(
+                    PoolPolicy,
+                    each,
+                    tags=tuple(sorted(each.tags.items())),
+                    user_data=each.user_data.text if each.user_data else None,
+                )
+                for each in self.pool
+            ),
+        )
+
+    def public(self) -> dict[str, Any]:
+        """The settings as JSON can carry them, durations in seconds, with every secret masked."""
+        return self.model_dump(mode="json")
+
+
+def _mapped(part: type[PolicyPart], section: Section, **changed: Any) -> PolicyPart:
+    """The policy's part from the keys of the same names; `changed` holds those with another name or form."""
+    same = {each.name: getattr(section, each.name) for each in fields(part) if each.name not in changed}
+    return part(**same, **changed)
+
+
+def _fixed(weight: int | Literal["auto"]) -> int | None:
+    return None if weight == "auto" else weight

@@ -1,0 +1,223 @@
+"""The kinds of values that keys take: what is accepted, in which unit, and the words for it in problems and documentation."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Secret, ValidationInfo
+
+from burstd.durations import EXPECTED as A_DURATION
+from burstd.durations import parse_duration
+
+SOCKET_PATH_BYTES: Final = 107
+"""What Linux's `sun_path` holds beside its closing NUL (unix(7))."""
+
+GREATEST_PORT: Final = 65_535
+GREATEST_WEIGHT: Final = 256
+"""HAProxy's own bound for a server's weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a value must be.
+
+    Attributes:
+        expected: in words, to stand behind "expected".
+        unit: what its number counts; empty where it has none.
+        secret: its content is never shown.
+    """
+
+    expected: str
+    unit: str = ""
+    secret: bool = False
+
+
+class Refused(ValueError):
+    """A value that was refused for a reason worth telling beside what was expected."""
+
+
+def key(default: object, meaning: str, *, example: object = None, shown: bool = False, **bounds: Any) -> Any:  # noqa: ANN401 - it stands for any type
+    """A key: its default (`...` where it has none), its meaning in one sentence or two, and its bounds (ge, gt, le).
+
+    `example` is what the example file and a problem's line propose; `shown` makes it a live line in the example file.
+    """
+    return Field(default, description=meaning, examples=[example], json_schema_extra={"shown": shown}, **bounds)
+
+
+def _no_bool(value: object) -> object:
+    # To Python true is the number 1; to an operator it is a slip.
+    if isinstance(value, bool):
+        raise ValueError("a bool is no number")  # noqa: TRY004 - pydantic collects ValueErrors alone
+    return value
+
+
+def _blank_is_none(value: object) -> object:
+    return None if value in ("", "none", 0) and not isinstance(value, bool) else value
+
+
+def _matching(pattern: str) -> AfterValidator:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(text: str | None) -> str | None:
+        if text is not None and not compiled.fullmatch(text):
+            raise ValueError("not of that form")
+        return text
+
+    return AfterValidator(check)
+
+
+def _exporter(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.hostname or url.port == 0 or not text.isprintable() or " " in text:
+        raise ValueError("no such URL")
+    if url.username is not None or url.password is not None or url.fragment:
+        raise Refused("user, password and fragment have no place in it")
+    return text
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """The two parts of "HOST:PORT" or "[IPv6]:PORT".
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    url = urlsplit(f"//{listen}")
+    if not url.hostname or url.port is None or url.netloc != listen or "@" in listen or re.search(r"\s", listen):
+        raise ValueError("no address with a port")
+    return url.hostname, url.port
+
+
+def _listen(text: str) -> str:
+    if text:
+        host_and_port(text)
+    return text
+
+
+def _mode(text: str) -> str:
+    bits = int(text, 8) if re.fullmatch(r"0?[0-7]{3}", text) else None
+    if bits is None:
+        raise ValueError("no mode")
+    if bits & 0o002:
+        raise Refused("it would let every user of the machine scale the fleet")
+    return text
+
+
+def _weight(value: object) -> object:
+    if value == "auto":
+        return value
+    weight = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else 0
+    if not 1 <= weight <= GREATEST_WEIGHT:
+        raise ValueError("no weight")
+    return weight
+
+
+def _anchored(value: object, info: ValidationInfo) -> object:
+    """A relative path counts from the folder of the settings file, so that the daemon's own folder never matters."""
+    if value is None:
+        return None
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise ValueError("no path")
+    return Path(info.context["folder"], value) if info.context else Path(value)
+
+
+def _fits_a_socket(path: Path) -> Path:
+    if len(os.fsencode(path)) > SOCKET_PATH_BYTES:
+        raise Refused(f"the system takes at most {SOCKET_PATH_BYTES} bytes, it has {len(os.fsencode(path))}")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text file of the operator's, read once, with the settings; it may hold secrets, so only its path is ever shown."""
+
+    path: Path
+    text: str = field(repr=False)
+
+
+def _document(value: object, info: ValidationInfo) -> object:
+    path = _anchored(value, info)
+    if not isinstance(path, Path):
+        return path
+    try:
+        return Document(path, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Refused(f"the system says: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Refused("it is not UTF-8") from error
+
+
+def _from_json(value: object) -> object:
+    # An environment variable carries a table or a list as JSON.
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _finite(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if any(isinstance(each, float) and not math.isfinite(each) for each in _leaves(value)):
+        raise ValueError("a number in it is not finite")
+    return value
+
+
+def _leaves(value: object) -> list[object]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return [leaf for each in value for leaf in _leaves(each)] if isinstance(value, list) else [value]
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    for name, value in tags.items():
+        if not re.fullmatch(r"[A-Za-z0-9_.:/=+@-]{1,128}", name) or name.startswith("burstd-"):
+            raise Refused('a name has letters, digits or _.:/=+@- alone, and "burstd-" in front is kept for the owner\'s tags')
+        if not value.isprintable() or ";" in value:
+            raise Refused(f"the value of {name} has a character that clouds do not carry")
+    return tags
+
+
+_before: Callable[..., BeforeValidator] = BeforeValidator
+_HAPROXY_NAME: Final = "a name of letters, digits, dash, underscore, dot or colon, without spaces"
+
+Seconds = Annotated[float, _before(parse_duration), Kind(A_DURATION, "seconds")]
+LoadUnits = Annotated[float, _before(_no_bool), Kind("a number", "load units")]
+Ratio = Annotated[float, _before(_no_bool), Kind("a number", "ratio")]
+Instances = Annotated[int, _before(_no_bool), Kind("a whole number", "instances")]
+Attempts = Annotated[int, _before(_no_bool), Kind("a whole number", "attempts")]
+Connections = Annotated[int | None, _before(_no_bool), _before(_blank_is_none), Kind("a whole number", "connections")]
+Weight = Annotated[int | Literal["auto"], _before(_weight), Kind(f'"auto" or a whole number from 1 to {GREATEST_WEIGHT}', "weight")]
+Port = Annotated[int, _before(_no_bool), Kind("a port", "TCP port")]
+OptionalPort = Annotated[int | None, _before(_no_bool), _before(_blank_is_none), Kind("a port, or 0 for none", "TCP port")]
+
+Text = Annotated[str, _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line, not empty")]
+OptionalText = Annotated[str | None, _before(_blank_is_none), _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line")]
+FleetName = Annotated[
+    str, _matching(r"[a-z][a-z0-9-]{0,15}"), Kind("a lower-case letter, then at most 15 lower-case letters, digits or dashes")
+]
+HaproxyName = Annotated[str, _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
+OptionalHaproxyName = Annotated[str | None, _before(_blank_is_none), _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
+PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,63}"), Kind("a name of letters, digits, dash, underscore or dot, without spaces")]
+GroupName = Annotated[str | None, _before(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
+Exporter = Annotated[str, AfterValidator(_exporter), Kind("an http or https URL with a host")]
+Listen = Annotated[str, AfterValidator(_listen), Kind('HOST:PORT, or "" for none')]
+Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]
+CheckPath = Annotated[str, _matching(r"/[!-~]*"), Kind("a path that starts with / and has no spaces")]
+
+Anchored = Annotated[Path, _before(_anchored), Kind("a path")]
+OptionalAnchored = Annotated[Path | None, _before(_anchored), _before(_blank_is_none), Kind("a path")]
+SocketPath = Annotated[Anchored, AfterValidator(_fits_a_socket), Kind("the path of a unix socket")]
+OptionalDocument = Annotated[
+    Document | None,
+    _before(_document),
+    _before(_blank_is_none),
+    PlainSerializer(lambda document: str(document.path) if document else None),
+    Kind("the path of a readable text file"),
+]
+
+Tags = Annotated[dict[str, str], AfterValidator(_tags), _before(_from_json), Kind("a table of texts")]
+SecretTable = Annotated[dict[str, Secret[Any]], _before(_finite), _before(_from_json), Kind("a table", secret=True)]
+SecretFiles = Annotated[dict[str, Secret[Anchored]], _before(_from_json), Kind("a table of paths, one for each argument", secret=True)]
