@@ -1,0 +1,75 @@
+"""The `Load` and `Content` ports on the simulated world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from burstd.adapters.memory.world import MemoryWorld
+from burstd.model.faults import Fault, FaultKind
+from burstd.model.fleet import Instance
+from burstd.model.load import Reading, Sample, Target
+from burstd.model.policy import PoolPolicy
+from burstd.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    load1: float
+    cpus: int | None
+    busy_seconds: float | None
+
+
+class MemoryLoad:
+    """The `Load` port: what was set last, by target's name; a target that nobody has set is unreachable."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Samples are stamped by `clock`."""
+        self._clock = clock
+        self._levels: dict[str, _Level | Fault] = {}
+
+    def set(self, name: str, load1: float, *, cpus: int | None = None, busy_seconds: float | None = None) -> None:
+        """From now on the target shows this load (load units) and these CPU seconds."""
+        self._levels[name] = _Level(load1, cpus, busy_seconds)
+
+    def fail(self, name: str, kind: FaultKind = FaultKind.UNREACHABLE) -> None:
+        """From now on the target cannot be read."""
+        self._levels[name] = Fault(name, kind, f"{kind}, as ordered")
+
+    def read(self, targets: Sequence[Target]) -> Mapping[str, Reading]:
+        """One reading for every target's name."""
+        return {target.name: self._reading(target.name) for target in targets}
+
+    def _reading(self, name: str) -> Reading:
+        level = self._levels.get(name)
+        if level is None:
+            return Fault(name, FaultKind.UNREACHABLE, "nobody has set its load")
+        if isinstance(level, Fault):
+            return level
+        return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds)
+
+
+class MemoryContent:
+    """The `Content` port: a machine answers as it serves.
+
+    Attributes:
+        faults: by instance name, a fault that its check path answers with, whatever the machine does.
+    """
+
+    def __init__(self, world: MemoryWorld) -> None:
+        """Ask the machines of `world`."""
+        self.faults: dict[str, Fault] = {}
+        self._world = world
+
+    def check(self, instances: Sequence[tuple[Instance, PoolPolicy]]) -> Mapping[str, Fault | None]:
+        """By operation: None where it serves, else what is wrong."""
+        return {each.operation: self._answer(each) for each, _ in instances}
+
+    def _answer(self, instance: Instance) -> Fault | None:
+        if instance.address is None:
+            return Fault(instance.name, FaultKind.MISSING, "has no address yet")
+        if instance.name in self.faults:
+            return self.faults[instance.name]
+        if self._world.serves(instance.address):
+            return None
+        return Fault(instance.name, FaultKind.UNREACHABLE, f"nothing listens on {instance.address}")

@@ -1,0 +1,252 @@
+"""The roster in one SQLite file of the state folder: what a method has returned from survives a kill at any later instant.
+
+Every writing method is one transaction, on the disk (WAL, synchronous=FULL) before it returns. To be used by the thread that made
+it; a lock keeps a second burstd out. It never mends a damaged file, and never starts a new fleet where one was lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
+
+from burstd.errors import AlreadyRunning, Misconfigured, Unreachable
+from burstd.model.event import Event
+from burstd.model.fleet import ENDED, Cooldowns, Instance, Orders, PoolState
+
+T = TypeVar("T")
+
+LADDER: Final = (
+    """
+    CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE instance (serial INTEGER PRIMARY KEY, operation TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
+    CREATE TABLE ended (serial INTEGER PRIMARY KEY, operation TEXT NOT NULL UNIQUE);
+    CREATE TABLE pool (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE event (serial INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL);
+    """,
+)
+"""The schema's steps: step N brings a file from user_version N to N + 1. A released step is never changed, only followed by another."""
+
+ENDED_KEPT: Final = 10_000
+"""Ended operations that are remembered, to know their late machines: 100 days at 100 launches a day, in a megabyte."""
+
+EVENTS_KEPT: Final = 10_000
+"""Events that are remembered: days of a busy fleet, in two megabytes."""
+
+# Records are JSON: a field that a newer burstd has dropped is skipped, and one that it has added takes its default.
+_INSTANCE: Final = TypeAdapter(Instance)
+_ORDERS: Final = TypeAdapter(Orders)
+_COOLDOWNS: Final = TypeAdapter(Cooldowns)
+_POOL: Final = TypeAdapter(PoolState)
+
+
+class SqliteRoster:
+    """The `Roster` port on STATE_DIR/roster.db."""
+
+    def __init__(self, state_dir: Path) -> None:
+        """Take the folder, made where it is missing and closed to everybody else, and bring the file up to this version's schema.
+
+        Raises:
+            AlreadyRunning: another burstd holds the folder.
+            Misconfigured: the folder cannot be written, or the file in it is damaged, lost, or from a newer burstd.
+            Unreachable: the disk is full or failing.
+        """
+        self._path = state_dir / "roster.db"
+        with contextlib.ExitStack() as held:
+            held.callback(os.close, _lock(state_dir))
+            with self._explained():
+                self._path.touch(0o600)
+                self._path.chmod(0o600)
+                self._db = held.enter_context(contextlib.closing(sqlite3.connect(self._path, isolation_level=None)))
+                self._set_up()
+                self._owner = self._know_owner(state_dir / "owner")
+                self._ended = self._read_ended()
+            self._held = held.pop_all()
+
+    def owner(self) -> str:
+        """The id of this fleet's owner, made at the first start and kept for ever."""
+        return self._owner
+
+    def fleet(self) -> Sequence[Instance]:
+        """Live records, oldest first."""
+        with self._explained():
+            rows = self._db.execute("SELECT record FROM instance ORDER BY serial").fetchall()
+        return [self._parsed(_INSTANCE, record) for (record,) in rows]
+
+    def ended(self) -> frozenset[str]:
+        """Operations whose records have ended, the newest `ENDED_KEPT` of them."""
+        return self._ended
+
+    def save(self, *instances: Instance) -> None:
+        """Store all of them, or none. Of what has ended the operation alone is kept: parameters may hold secrets."""
+        with self._transaction():
+            for each in instances:
+                if each.phase in ENDED:
+                    self._db.execute("DELETE FROM instance WHERE operation = ?", (each.operation,))
+                    self._db.execute("INSERT OR IGNORE INTO ended (operation) VALUES (?)", (each.operation,))
+                else:
+                    self._db.execute("DELETE FROM ended WHERE operation = ?", (each.operation,))
+                    self._db.execute(
+                        "INSERT INTO instance (operation, record) VALUES (?, ?)"
+                        " ON CONFLICT (operation) DO UPDATE SET record = excluded.record",
+                        (each.operation, _INSTANCE.dump_json(each).decode()),
+                    )
+            self._db.execute("DELETE FROM ended WHERE serial <= (SELECT max(serial) FROM ended) - ?", (ENDED_KEPT,))
+        if any(each.phase in ENDED or each.operation in self._ended for each in instances):
+            self._ended = self._read_ended()
+
+    def orders(self) -> Orders:
+        """What operators have ordered."""
+        return self._fact("orders", _ORDERS, Orders())
+
+    def save_orders(self, orders: Orders) -> None:
+        """Store the orders."""
+        self._save_fact("orders", _ORDERS.dump_json(orders).decode())
+
+    def cooldowns(self) -> Cooldowns:
+        """When the fleet last grew and shrank."""
+        return self._fact("cooldowns", _COOLDOWNS, Cooldowns())
+
+    def save_cooldowns(self, cooldowns: Cooldowns) -> None:
+        """Store the cooldowns."""
+        self._save_fact("cooldowns", _COOLDOWNS.dump_json(cooldowns).decode())
+
+    def pools(self) -> Mapping[str, PoolState]:
+        """How the pools have behaved, by name."""
+        with self._explained():
+            rows = self._db.execute("SELECT name, record FROM pool ORDER BY name").fetchall()
+        return {name: self._parsed(_POOL, record) for name, record in rows}
+
+    def save_pool(self, state: PoolState) -> None:
+        """Store how one pool has behaved."""
+        with self._transaction():
+            self._db.execute("REPLACE INTO pool (name, record) VALUES (?, ?)", (state.pool, _POOL.dump_json(state).decode()))
+
+    def events(self, limit: int) -> Sequence[Event]:
+        """The newest events, oldest of them first."""
+        with self._explained():
+            rows = self._db.execute("SELECT at, kind, subject, text FROM event ORDER BY serial DESC LIMIT ?", (limit,)).fetchall()
+        return [Event(*row) for row in reversed(rows)]
+
+    def add_events(self, events: Sequence[Event]) -> None:
+        """Append to the history; the newest `EVENTS_KEPT` stay."""
+        with self._transaction():
+            rows = [(each.at, each.kind, each.subject, each.text) for each in events]
+            self._db.executemany("INSERT INTO event (at, kind, subject, text) VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("DELETE FROM event WHERE serial <= (SELECT max(serial) FROM event) - ?", (EVENTS_KEPT,))
+
+    def close(self) -> None:
+        """Let go of the file and the folder."""
+        self._held.close()
+
+    def _set_up(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA foreign_keys = ON")
+        [(health,)] = self._db.execute("PRAGMA quick_check(1)").fetchall()
+        if health != "ok":
+            raise self._damaged()
+        [(version,)] = self._db.execute("PRAGMA user_version").fetchall()
+        if version > len(LADDER):
+            raise Misconfigured(f"{self._path} has schema {version}, expected at most {len(LADDER)}; install the burstd that wrote it")
+        for step in range(version, len(LADDER)):
+            self._db.executescript(f"BEGIN IMMEDIATE; {LADDER[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+
+    def _know_owner(self, copy: Path) -> str:
+        """The owner id. It is kept beside the file as well, so that the loss of the file cannot pass for a first start."""
+        owner: str
+        if rows := self._db.execute("SELECT value FROM fact WHERE name = 'owner'").fetchall():
+            [(owner,)] = rows
+        elif copy.exists():
+            raise Misconfigured(
+                f"{self._path} is lost, and with it the fleet of {copy}; put it back from a backup, or remove {copy} if no instance is left"
+            )
+        else:
+            owner = uuid4().hex
+            self._save_fact("owner", owner)
+        if not copy.exists():
+            copy.write_text(f"{owner}\n", encoding="utf-8")
+            copy.chmod(0o600)
+        return owner
+
+    def _read_ended(self) -> frozenset[str]:
+        with self._explained():
+            return frozenset(operation for (operation,) in self._db.execute("SELECT operation FROM ended"))
+
+    def _fact(self, name: str, kind: TypeAdapter[T], default: T) -> T:
+        with self._explained():
+            rows = self._db.execute("SELECT value FROM fact WHERE name = ?", (name,)).fetchall()
+        return self._parsed(kind, rows[0][0]) if rows else default
+
+    def _save_fact(self, name: str, value: str) -> None:
+        with self._transaction():
+            self._db.execute("REPLACE INTO fact (name, value) VALUES (?, ?)", (name, value))
+
+    def _parsed(self, kind: TypeAdapter[T], record: str) -> T:
+        try:
+            return kind.validate_json(record)
+        except ValidationError:
+            raise self._damaged() from None  # the cause shows its input, which may hold secrets
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._explained(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What the disk and SQLite raise, as errors named by what to do about them."""
+        try:
+            yield
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.Error as error:
+            match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte is the class of the error
+                case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+                    raise self._damaged() from error
+                case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
+                    raise self._unwritable(self._path) from error
+                case sqlite3.SQLITE_FULL:
+                    raise Unreachable(f"{self._path} cannot grow, and nothing was stored; free some space on its disk") from error
+                case _:
+                    raise Unreachable(f"{self._path} cannot be read or written; look at its disk") from error
+        except OSError as error:
+            raise self._unwritable(error.filename or self._path) from error
+
+    def _unwritable(self, path: Path | str) -> Misconfigured:
+        return Misconfigured(f"{path} cannot be written; expected a file and folder that burstd's user may write")
+
+    def _damaged(self) -> Misconfigured:
+        return Misconfigured(f"{self._path} is damaged; stop burstd and put the file back from a backup")
+
+
+def _lock(state_dir: Path) -> int:
+    """Make the folder and take its lock: a descriptor that holds it until it is closed, or the process ends in whatever way.
+
+    Raises:
+        AlreadyRunning: somebody has it.
+        Misconfigured: the folder cannot be made or written.
+    """
+    try:
+        state_dir.mkdir(0o700, parents=True, exist_ok=True)
+        state_dir.chmod(0o700)
+        lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Misconfigured(f"state folder {state_dir} cannot be used; expected a folder that burstd's user owns") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise AlreadyRunning(f"state folder {state_dir} is held by pid {holder}; stop that burstd or name another folder") from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
