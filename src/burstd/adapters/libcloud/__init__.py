@@ -1,0 +1,12 @@
+"""The clouds, through apache-libcloud, which is imported on first use only: it takes a tenth of a second.
+
+`LibcloudCloud` is the port, `CloudPool` a pool as it sees it, `probe` what `burstd check` asks of one.
+"""
+
+from __future__ import annotations
+
+from burstd.adapters.libcloud.cloud import LibcloudCloud, forbid_blind_retries
+from burstd.adapters.libcloud.pool import CloudPool
+from burstd.adapters.libcloud.probe import Problem, probe
+
+__all__ = ["CloudPool", "LibcloudCloud", "Problem", "forbid_blind_retries", "probe"]

@@ -1,0 +1,143 @@
+"""The three calls of a cloud, as they run on a worker thread: list, create, destroy. Each ends in a value, whatever the driver does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from burstd.adapters.libcloud.drivers import Driver, DriverRecord
+from burstd.adapters.libcloud.faults import Redactor, Verdict, judge
+from burstd.adapters.libcloud.pool import CloudPool
+from burstd.adapters.libcloud.workers import Seat
+from burstd.model.cloud import (
+    OPERATION_TAG,
+    OWNER_TAG,
+    CreateCall,
+    Created,
+    CreateFailed,
+    CreateUnknown,
+    DestroyCall,
+    Destroyed,
+    DestroyFailed,
+    LaunchRequest,
+    Node,
+    NodeState,
+    Outcome,
+)
+from burstd.model.faults import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from libcloud.compute.base import Node as LibcloudNode
+
+STATES: Final = {
+    "pending": NodeState.PENDING,
+    "starting": NodeState.PENDING,
+    "rebooting": NodeState.PENDING,
+    "running": NodeState.RUNNING,
+    "terminated": NodeState.TERMINATED,
+    "error": NodeState.ERROR,
+    "stopped": NodeState.ERROR,
+    "suspended": NodeState.ERROR,
+    "paused": NodeState.ERROR,
+}
+"""libcloud's states by what burstd does about them: a machine of ours that stands still is as good as broken. Others are unknown."""
+
+
+class PoolCalls:
+    """The calls of one pool. Thread-safe: it holds nothing that changes.
+
+    Args:
+        owner: whose machines are listed, where the cloud can filter, and alone destroyed.
+    """
+
+    def __init__(self, pool: CloudPool, record: DriverRecord, owner: str) -> None:
+        self._pool = pool
+        self._record = record
+        self._owner = owner
+
+    def list(self, seat: Seat) -> tuple[Node, ...] | Verdict:
+        """Every machine of ours, or, where the cloud cannot filter, every machine."""
+        try:
+            found = seat.link().fresh().list_nodes(**self._record.owned(self._owner))
+            return tuple(self.node(each) for each in found if each.id)
+        except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
+            return self._judge(seat, error)
+
+    def create(self, seat: Seat, call: CreateCall) -> Outcome:
+        """Buy one machine, tagged from its first moment."""
+        try:
+            driver = seat.link().fresh()
+            node = driver.create_node(**self.arguments(driver, call.request))
+            if getattr(node, "id", None):
+                return Created(call.operation, self.node(node))
+            verdict = Verdict(FaultKind.GARBLED, "an answer without a machine")
+        except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
+            verdict = self._judge(seat, error, call.request.user_data)
+        if verdict.kind is FaultKind.MISSING:  # an image, a network: what was asked for, not the machine
+            verdict = replace(verdict, kind=FaultKind.REJECTED)
+        fault = verdict.fault(self._pool)
+        if verdict.nothing_done:
+            return CreateFailed(call.operation, self._pool.name, fault, verdict.retry_after)
+        return CreateUnknown(call.operation, self._pool.name, fault)
+
+    def destroy(self, seat: Seat, call: DestroyCall) -> Outcome:  # noqa: PLR0911 - each way out is another answer
+        """Give one machine back, after reading once more that it is ours: by owner tag and by operation tag."""
+        try:
+            driver = seat.link().fresh()
+            found = driver.list_nodes(**self._record.find(call.node_id))
+            target = next((each for each in found if each.id == call.node_id), None)
+            if target is None:
+                return self._kept(call, FaultKind.GARBLED, "the machine was asked for by id, and the answer is about nothing")
+            node = self.node(target)
+            if node.state is NodeState.TERMINATED:
+                return Destroyed(call.operation, call.node_id, absent=True)
+            if (node.owner, node.operation) != (self._owner, call.operation):
+                return self._kept(call, FaultKind.REJECTED, f"{call.node_id} is not ours: owner {node.owner}, operation {node.operation}")
+            if driver.destroy_node(target):
+                return Destroyed(call.operation, call.node_id, absent=False)
+            return self._kept(call, FaultKind.UNKNOWN, "the cloud did not confirm the destroy")
+        except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
+            verdict = self._judge(seat, error)
+            if verdict.kind is FaultKind.MISSING:
+                return Destroyed(call.operation, call.node_id, absent=True)
+            return self._kept(call, verdict.kind, verdict.text)
+
+    def arguments(self, driver: Driver, request: LaunchRequest) -> dict[str, Any]:
+        """All arguments of the create; what the settings add can replace none of ours."""
+        from libcloud.compute.base import NodeImage, NodeSize
+
+        return {
+            **self._record.raw(self._pool.create),
+            **self._record.launch(request),
+            "name": request.name,
+            # Made by hand: listing sizes and images costs calls, and on EC2 minutes.
+            "size": NodeSize(request.size, request.size, 0, 0, None, 0.0, driver),
+            "image": NodeImage(request.image, request.image, driver),
+            "location": None if request.location is None else self._record.location(driver, request.location),
+        }
+
+    def node(self, node: LibcloudNode) -> Node:
+        """A machine of libcloud's in burstd's words."""
+        tags = self._record.tags(node.extra)
+        return Node(
+            pool=self._pool.name,
+            id=str(node.id),
+            name=str(node.name),
+            state=STATES.get(str(node.state), NodeState.UNKNOWN),
+            addresses=tuple(_once(self._record.addresses(node.public_ips, node.private_ips))),
+            owner=tags.get(OWNER_TAG),
+            operation=tags.get(OPERATION_TAG),
+        )
+
+    def _judge(self, seat: Seat, error: Exception, user_data: str | None = None) -> Verdict:
+        verdict = judge(error, seat.sent, Redactor(self._pool, user_data))
+        seat.leave()
+        return verdict
+
+    def _kept(self, call: DestroyCall, kind: FaultKind, text: str) -> DestroyFailed:
+        return DestroyFailed(call.operation, call.node_id, Fault(self._pool.peer, kind, text))
+
+
+def _once(addresses: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(each for each in addresses if each))

@@ -1,0 +1,36 @@
+"""A pool as libcloud needs it: the driver, how to reach its API, what to buy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class CloudPool:
+    """One place to get machines from.
+
+    Attributes:
+        name: the pool's name in the settings.
+        driver: libcloud's name of the provider ("ec2", "local").
+        args: the driver's constructor arguments; hold secrets, so they are never shown.
+        location: availability zone or the like; None: the cloud chooses.
+        create: raw further arguments of every create; never shown either.
+        host: another API endpoint than the driver's own; with `port` and `secure` (TLS), None: as the driver has it.
+    """
+
+    name: str
+    driver: str
+    args: Mapping[str, object] = field(repr=False)
+    image: str
+    size: str
+    location: str | None = None
+    create: Mapping[str, object] = field(default_factory=dict, repr=False)
+    host: str | None = None
+    port: int | None = None
+    secure: bool | None = None
+
+    @property
+    def peer(self) -> str:
+        """The pool as a fault names it."""
+        return f"pool {self.name}"
