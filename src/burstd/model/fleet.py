@@ -50,7 +50,7 @@ class Instance:
         address: the IP address to reach it by, once known.
         joined_at: when it last went into service; None before.
         maint_at: when HAProxy was told to put it in MAINT on its way out; None before.
-        down_since: since when HAProxy calls it DOWN while in service; None while it is up.
+        down_since: since when it cannot serve (HAProxy calls it DOWN, or its machine is lost); None while it can.
         missed: plausible listings in a row that did not show it.
         missed_since: when the first of these was asked for.
         missed_serial: serial of the last listing that was counted.

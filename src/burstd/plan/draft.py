@@ -65,6 +65,11 @@ class Draft:
         """Record an instance's next phase."""
         return self.save(advance(instance, phase, self.now, reason, **changes))
 
+    def expel(self, instance: Instance, reason: str) -> Instance:
+        """Drain an instance that cannot serve: unlike one that is merely not needed, it never comes back from the drain."""
+        down_since = self.now if instance.down_since is None else instance.down_since
+        return self.move(instance, Phase.DRAINING, reason, maint_at=None, down_since=down_since)
+
     def change(self, instance: Instance, **changes: Any) -> Instance:
         """Record a change within the phase."""
         return self.save(replace(instance, **changes))

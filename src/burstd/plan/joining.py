@@ -87,12 +87,11 @@ def _add(draft: Draft, instance: Instance) -> None:
 
 def _join(draft: Draft, instance: Instance, row: ServerRow | None) -> None:
     if row is not None and row.passing and row.status in {ServerStatus.DRAIN, ServerStatus.UP}:
-        instance = draft.move(instance, Phase.IN_SERVICE, "HAProxy's check passes", joined_at=draft.now, down_since=None)
+        draft.move(instance, Phase.IN_SERVICE, "HAProxy's check passes", joined_at=draft.now, down_since=None)
         draft.forgive(instance.pool)
-        _keep(draft, instance, row)
     elif overdue(instance, draft.policy.fleet, draft.now):
         draft.punish(instance.pool, f"{instance.name}: HAProxy's check never passed")
-        draft.move(instance, Phase.DRAINING, "HAProxy's check did not pass in time", maint_at=None)
+        draft.expel(instance, "HAProxy's check did not pass in time")
     else:
         draft.waiting.append(f"{instance.name} joins")
         _prepare(draft, instance, row)
@@ -130,7 +129,7 @@ def _watch_health(draft: Draft, instance: Instance, row: ServerRow) -> None:
     elif not down and instance.down_since is not None:
         draft.change(instance, down_since=None)
     elif down and instance.down_since is not None and draft.now - instance.down_since > draft.policy.fleet.unhealthy_after:
-        draft.move(instance, Phase.DRAINING, f"HAProxy has called it DOWN for {draft.now - instance.down_since:.0f} s", maint_at=None)
+        draft.expel(instance, f"HAProxy has called it DOWN for {draft.now - instance.down_since:.0f} s")
 
 
 def _retire_ghosts(draft: Draft, view: GatewayView) -> None:

@@ -71,13 +71,13 @@ def lose(draft: Draft, instance: Instance, reason: str, *, exists: bool = False)
     listed = draft.gateway is None or draft.gateway.server(instance.name) is not None
     if instance.phase is Phase.DRAINING or (instance.phase in {Phase.JOINING, Phase.IN_SERVICE, Phase.STANDBY} and listed):
         if instance.phase is not Phase.DRAINING:
-            draft.move(instance, Phase.DRAINING, reason, maint_at=None)
+            draft.expel(instance, reason)
     elif not exists:
         draft.move(instance, Phase.GONE, reason)
     elif instance.phase in {Phase.BOOTING, Phase.SYNCING}:
         draft.move(instance, Phase.DESTROYING, reason, attempts=0, attempted_at=None)
     else:
-        draft.move(instance, Phase.DRAINING, reason, maint_at=None)
+        draft.expel(instance, reason)
 
 
 def _destroy_strays(draft: Draft, listing: Listing, ours: dict[str, Node]) -> None:

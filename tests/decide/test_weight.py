@@ -1,0 +1,236 @@
+"""The burst weight: fixed, or solved so that the cores stand at their target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from burstd.decide.queueing import mean_load, rate_at, utilisation_at
+from burstd.decide.traffic import rate, undamped, work
+from burstd.model.decision import Decision, Memory, Traffic
+from burstd.model.fleet import Instance, Phase
+from burstd.model.gateway import ServerStatus
+from burstd.model.load import Sample
+from burstd.model.policy import Policy
+from burstd.model.snapshot import Snapshot
+from tests.given import AWAY, CORES, DARK, NOW, decided, member, policy, row, rows, world
+from tests.turns import server
+
+AUTO = policy(routing={"burst_weight": None})
+WORK = 0.04
+CPUS = 4
+
+
+class Site:
+    """Two cores and some burst servers with 4 CPUs each and 40 ms of CPU a request, watched over time."""
+
+    def __init__(self, *bursts: Instance, under: Policy = AUTO, load: float = 3.5) -> None:
+        self.bursts, self.under, self.load = bursts, under, load
+        self.now, self.served = NOW, dict.fromkeys([*CORES, *(each.name for each in bursts)], 0.0)
+        self.cost = dict.fromkeys(self.served, WORK)
+        self.memory = Memory()
+        self.process = 4711
+
+    def snapshot(self) -> Snapshot:
+        cores = {name: Sample(self.now, self.load, CPUS, self.served[name] * self.cost[name]) for name in CORES}
+        serving = [each for each in self.bursts if each.phase is Phase.IN_SERVICE]
+        view = rows(*(row(each) for each in serving))
+        servers = tuple(replace(each, requests=int(self.served[each.name])) for each in view.servers)
+        return world(
+            fleet=self.bursts,
+            now=self.now,
+            cores=cores,
+            bursts={each.name: Sample(self.now, 1.0, CPUS, self.served[each.name] * self.cost[each.name]) for each in serving},
+            gateway=replace(view, servers=servers, pid=self.process),
+            memory=self.memory,
+        )
+
+    def watch(self, seconds: float, core: float, burst: float = 0.0) -> Decision:
+        """Serve `core` requests/s on each core and `burst` on each burst server for that long, a cycle every 5 s."""
+        made = decided(self.snapshot(), self.under)
+        for _ in range(int(seconds / 5)):
+            self.now += 5
+            for name in self.served:
+                self.served[name] += 5 * (core if name in CORES else burst)
+            made = decided(self.snapshot(), self.under)
+            self.memory = made.memory
+        return made
+
+
+def share(weight: int, servers: int) -> float:
+    return weight * servers / (weight * servers + 100 * len(CORES))
+
+
+def test_a_fixed_weight_is_the_weight() -> None:
+    made = decided(world(load=9.0, fleet=[member(1)]), policy(routing={"burst_weight": 10}))
+    assert (made.weight, made.weight_reason) == (10, "fixed by haproxy.burst_weight")
+
+
+def test_while_haproxy_is_away_the_weights_stay() -> None:
+    assert decided(world(gateway=AWAY), AUTO).weight is None
+
+
+def test_before_anything_is_learned_a_burst_server_counts_like_a_core() -> None:
+    made = decided(world(load=9.0, fleet=[member(1)]), AUTO)
+    assert (made.weight, made.core_capacity) == (100, None)
+
+
+def test_with_every_core_down_the_burst_servers_take_what_they_can() -> None:
+    dead = replace(rows(), servers=tuple(server(name, 100, ServerStatus.DOWN) for name in CORES))
+    assert decided(world(gateway=dead), AUTO).weight == 256
+
+
+def test_a_core_that_does_not_say_its_cpus_leaves_the_capacity_unlearned() -> None:
+    site = Site(member(1))
+    made = site.watch(60, core=60)
+    assert made.core_capacity is not None
+    blind = replace(site.snapshot(), cores=dict.fromkeys(CORES, Sample(site.now, 3.0)))
+    assert decided(replace(blind, memory=replace(site.memory, samples={})), AUTO).core_capacity is None
+
+
+def test_below_the_cores_capacity_the_burst_servers_get_the_least() -> None:
+    assert Site(member(1)).watch(60, core=40, burst=1).weight == 1
+
+
+def test_above_it_they_get_just_what_the_cores_cannot_carry() -> None:
+    made = Site(member(1), member(2)).watch(20, core=90, burst=10)
+    capacity = 2 * rate_at(3.5, CPUS, WORK)
+    assert made.weight is not None
+    assert share(made.weight, 2) == pytest.approx(1 - capacity / 200, abs=0.02)
+    assert made.core_capacity == pytest.approx(capacity / 2, rel=0.01)
+
+
+def test_an_overload_of_both_is_shared_evenly() -> None:
+    made = Site(member(1)).watch(20, core=300, burst=100)
+    assert made.weight is not None
+    assert share(made.weight, 1) == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_slow_burst_servers_get_only_what_they_can_carry() -> None:
+    site = Site(member(1))
+    site.cost[site.bursts[0].name] = 4 * WORK
+    made = site.watch(20, core=300, burst=100)
+    assert made.weight is not None
+    assert share(made.weight, 1) == pytest.approx(0.25 / 2.25, abs=0.02)
+
+
+def test_what_an_instance_shows_while_it_warms_up_says_nothing_about_it() -> None:
+    site = Site(member(1, joined_at=NOW))
+    site.cost[site.bursts[0].name] = 4 * WORK
+    assert share(site.watch(20, core=300, burst=100).weight or 0, 1) == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_a_joining_server_shares_the_weight_from_the_start() -> None:
+    alone = Site(member(1)).watch(20, core=90, burst=20).weight
+    joined = Site(member(1), member(2, Phase.JOINING)).watch(20, core=90, burst=20).weight
+    assert alone is not None
+    assert joined == pytest.approx(alone / 2, rel=0.1)  # the tolerance
+
+
+def test_a_small_change_of_the_weight_is_left_alone() -> None:
+    site = Site(member(1))
+    before = site.watch(20, core=90, burst=30).weight
+    assert site.watch(60, core=90.5, burst=30).weight == before
+
+
+def test_a_core_that_stands_above_its_target_is_given_less_than_reckoned() -> None:
+    site = Site(member(1), load=5.0)
+    site.watch(60, core=90, burst=30)
+    assert site.memory.trim < 0.95
+
+
+def test_a_core_that_stands_below_its_target_is_given_more_than_reckoned_within_bounds() -> None:
+    site = Site(member(1), load=1.0)
+    site.watch(900, core=90, burst=30)
+    assert site.memory.trim == 1.5
+
+
+def test_a_reload_of_haproxy_starts_the_counters_anew_and_keeps_what_was_learned() -> None:
+    site = Site(member(1))
+    site.watch(60, core=90, burst=30)
+    site.process += 1
+    made = decided(site.snapshot(), AUTO)
+    assert [len(each) for each in made.memory.traffic.values()] == [1, 1, 1]
+    assert made.weight == site.memory.weight
+    assert made.memory.work == site.memory.work
+
+
+def test_a_server_added_anew_counts_from_zero() -> None:
+    site = Site(member(1))
+    site.watch(60, core=90, burst=30)
+    site.served[site.bursts[0].name] = 0
+    site.now += 5
+    made = decided(site.snapshot(), AUTO)
+    assert len(made.memory.traffic[site.bursts[0].name]) == 1
+
+
+def test_while_haproxy_is_away_the_counters_stand_still() -> None:
+    site = Site(member(1))
+    site.watch(60, core=90, burst=30)
+    made = decided(replace(site.snapshot(), gateway=AWAY), AUTO)
+    assert made.memory.traffic == site.memory.traffic
+
+
+def test_a_server_that_is_nobodys_is_not_counted() -> None:
+    snapshot = world(gateway=rows(server("operators-own", 100)))
+    assert set(decided(snapshot, AUTO).memory.traffic) == set(CORES)
+
+
+def test_a_core_without_a_sample_is_counted_by_its_requests() -> None:
+    made = decided(world(load=(3.0, DARK)), AUTO)
+    assert made.memory.traffic[CORES[1]][0].load1 is None
+
+
+def test_many_cycles_a_second_keep_a_short_history() -> None:
+    now, memory = NOW, Memory()
+    for _ in range(500):
+        now += 0.25
+        memory = decided(world(now=now, memory=memory), AUTO).memory
+    assert len(memory.traffic[CORES[0]]) < 90
+
+
+def traffic(*points: tuple[float, int, float | None, float | None]) -> tuple[Traffic, ...]:
+    return tuple(Traffic(*point) for point in points)
+
+
+def test_rates_need_two_points() -> None:
+    assert rate(()) is None
+    assert rate(traffic((0, 5, None, None))) is None
+    assert rate(traffic((0, 0, None, None), (5, 50, None, None))) == 10
+    assert rate(traffic((0, 0, None, None), (20, 0, None, None), (25, 50, None, None), (30, 100, None, None))) == 10
+
+
+def test_the_work_per_request_needs_requests_and_cpu_seconds() -> None:
+    assert work(traffic((0, 0, 1.0, None))) is None
+    assert work(traffic((0, 0, 1.0, None), (5, 10, 2.0, None))) is None
+    assert work(traffic((0, 0, 1.0, None), (5, 100, 1.0, None))) is None
+    assert work(traffic((0, 0, 1.0, None), (3, 50, None, None), (5, 100, 5.0, None))) == 0.04
+
+
+@given(queue=st.floats(0, 100), start=st.floats(0, 100), span=st.floats(25, 75))
+def test_undamping_finds_the_run_queue_behind_the_average(queue: float, start: float, span: float) -> None:
+    end = start * math.exp(-span / 60) + queue * (1 - math.exp(-span / 60))
+    found = undamped(traffic((0, 0, None, start), (span, 0, None, end)))
+    assert found == pytest.approx(queue, abs=1e-6)
+
+
+def test_a_short_history_cannot_be_undamped() -> None:
+    assert undamped(()) is None
+    assert undamped(traffic((0, 0, None, 1.0), (5, 0, None, 2.0))) is None
+
+
+@given(cpus=st.integers(1, 128), load=st.floats(0.01, 500))
+def test_the_utilisation_is_the_inverse_of_the_mean_load(cpus: int, load: float) -> None:
+    utilisation = utilisation_at(load, cpus)
+    assert 0 <= utilisation < 1
+    assert mean_load(cpus, utilisation) == pytest.approx(load, rel=1e-3)
+
+
+def test_one_cpu_is_the_textbook_queue() -> None:
+    """M/M/1: L = r / (1 - r)."""
+    assert mean_load(1, 0.5) == pytest.approx(1.0)
+    assert mean_load(1, 0.8) == pytest.approx(4.0)
