@@ -115,7 +115,7 @@ class TurnLog:
                 log.info("done", action=kind(done.action), name=name)
         for event in turn.events:
             if event.kind not in {"cycle", "fault"}:
-                log.info(event.text, kind=event.kind, subject=event.subject)
+                log.info(event.text, kind=event.kind, **({"subject": event.subject} if event.subject else {}))
         for broken in turn.plan.violations:
             log.error(broken.text, invariant=broken.invariant)
         news = _shape(turn.sentence)

@@ -30,8 +30,6 @@ from burstd.model.policy import Policy
 from burstd.model.turn import Turn
 from burstd.plan.invariants import INVARIANTS as CHECKED
 
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-
 INVARIANTS: Final = (*CHECKED, "override_end", "residency", "fixpoint")
 """All ten of the design: what every plan is checked for, and the three that tests and the settings' own checks hold up."""
 

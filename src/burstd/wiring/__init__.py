@@ -1,0 +1,176 @@
+"""From settings to ports: the only place that names concrete adapters, and the only one that reads secret files.
+
+It starts nothing but what the adapters start themselves, and asks no peer anything: a peer that is down is the cycle's to see.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import attrgetter
+
+from burstd.adapters.clock import SystemClock
+from burstd.adapters.haproxy import HAProxyGateway
+from burstd.adapters.http_check import HttpContent
+from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retries
+from burstd.adapters.local import register
+from burstd.adapters.node_exporter import NodeExporterLoad
+from burstd.adapters.sqlite import SqliteRoster
+from burstd.errors import InvalidSettings
+from burstd.model.fleet import Instance
+from burstd.model.naming import is_instance_name
+from burstd.ports import Clock, Ports
+from burstd.settings import Settings
+from burstd.wiring.succession import Succession
+
+_FIXED = (
+    "fleet.name",
+    "fleet.state_dir",
+    "fleet.stale_cycle",
+    "haproxy.backend",
+    "control.socket",
+    "control.mode",
+    "control.group",
+    "metrics.listen",
+)
+"""Keys that a running daemon cannot change: what is ours, what is open, and where our servers stand."""
+
+
+class Wiring:
+    """One daemon's ports, and how they follow the settings.
+
+    Attributes:
+        settings: in force.
+        ports: as these settings connect them; the roster and the clock stay the same for ever.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the state folder, then connect everything.
+
+        Raises:
+            AskOperator: the folder is taken or unusable, a secret file cannot be read, or a pool that has instances is gone.
+            Retry: the disk fails.
+        """
+        forbid_blind_retries()
+        register()
+        roster = SqliteRoster(settings.fleet.state_dir)
+        try:
+            self._owner = roster.owner()
+            _refuse(stranded(settings, roster.fleet()))
+            clock = SystemClock()
+            self._pools = cloud_pools(settings)
+            self._load = load_of(settings, clock)
+            self._content = content_of(settings)
+            self._cloud = Succession(LibcloudCloud(self._pools, self._owner, clock))
+            self.settings = settings
+            self.ports = Ports(clock, self._load, self._content, gateway_of(settings, self._owner), self._cloud, roster)
+        except BaseException:
+            roster.close()
+            raise
+
+    def rewire(self, settings: Settings) -> None:
+        """Put these settings in force, all or nothing. Calls in flight of the old ones are not lost.
+
+        Raises:
+            AskOperator: the old settings stay in force; the message says which key is in the way.
+        """
+        old, ports = self.settings, self.ports
+        _refuse([*_fixed(old, settings), *stranded(settings, ports.roster.fleet())])
+        pools = cloud_pools(settings)
+        gateway = gateway_of(settings, self._owner)
+        if pools != self._pools:
+            self._cloud.succeed(LibcloudCloud(pools, self._owner, ports.clock))
+            self._pools = pools
+        if settings.load != old.load:
+            self._load.close()
+            self._content.close()
+            self._load, self._content = load_of(settings, ports.clock), content_of(settings)
+        self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway)
+        self.settings = settings
+
+    def alive(self) -> bool:
+        """False once a cloud's worker thread has died."""
+        return self._cloud.alive()
+
+    def settle(self) -> None:
+        """Wait until no cloud call is in flight, each ended by its own deadline."""
+        self._cloud.settle()
+
+    def close(self) -> None:
+        """Let go of everything, the state folder last."""
+        self._load.close()
+        self._content.close()
+        self.ports.close()
+
+
+def load_of(settings: Settings, clock: Clock) -> NodeExporterLoad:
+    """The reader of exporters."""
+    return NodeExporterLoad(settings.load.deadline, clock, settings.load.absurd_above)
+
+
+def content_of(settings: Settings) -> HttpContent:
+    """The gate before an instance joins."""
+    return HttpContent(settings.load.deadline)
+
+
+def gateway_of(settings: Settings, owner: str) -> HAProxyGateway:
+    """HAProxy, as the fleet of this owner may touch it."""
+    haproxy = settings.haproxy
+    return HAProxyGateway(
+        haproxy.socket,
+        haproxy.backend,
+        is_ours=ours(settings, owner),
+        deadline=haproxy.deadline,
+        retries=haproxy.retries,
+        check_interval=haproxy.check_interval,
+    )
+
+
+def ours(settings: Settings, owner: str) -> Callable[[str], bool]:
+    """Whether a server of that name is an instance of this fleet: by the naming rule, and never a core server."""
+    cores = {core.server_name for core in settings.core}
+    return lambda name: name not in cores and is_instance_name(settings.fleet.name, owner, name)
+
+
+def cloud_pools(settings: Settings) -> tuple[CloudPool, ...]:
+    """The pools with their secrets, read from their files now.
+
+    Raises:
+        InvalidSettings: files that cannot be read, one line each.
+    """
+    pools: list[CloudPool] = []
+    problems: list[str] = []
+    for pool in settings.pool:
+        try:
+            arguments = pool.driver_arguments()
+        except InvalidSettings as error:
+            problems.extend(error.problems)
+            continue
+        pools.append(CloudPool(pool.name, pool.driver, arguments, pool.image, pool.size, pool.location, pool.create_arguments()))
+    _refuse(problems)
+    return tuple(pools)
+
+
+def stranded(settings: Settings, fleet: Sequence[Instance]) -> list[str]:
+    """A line for every pool that still has instances and is not in the settings: nobody could destroy them."""
+    known = {pool.name for pool in settings.pool}
+    lost = Counter(each.pool for each in fleet if each.pool not in known)
+    return [
+        f'pool "{name}": expected its [[pool]] table while {count} instances of it live; put it back, and drain them first (burstd drain)'
+        for name, count in lost.items()
+    ]
+
+
+def _fixed(old: Settings, new: Settings) -> list[str]:
+    changed = [(key, attrgetter(key)(old), attrgetter(key)(new)) for key in _FIXED]
+    return [
+        f"{key} = {is_now}: expected {was} until the daemon stops; put it back, or restart burstd (the fleet stays as it is)"
+        for key, was, is_now in changed
+        if was != is_now
+    ]
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise InvalidSettings(problems)
