@@ -5,6 +5,7 @@ It does nothing else: no settings are read here, no peer is asked.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -103,9 +104,11 @@ def _fail(code: int, *lines: str) -> int:
 @click.version_option(__version__, prog_name="burstd", message="%(prog)s %(version)s")
 @click.option("--config", metavar="FILE", envvar="BURSTD_CONFIG", help="Settings file.  [default: /etc/burstd/burstd.toml]")
 @click.option("--socket", metavar="PATH", envvar="BURSTD_CONTROL__SOCKET", help="The daemon's control socket.  [default: control.socket]")
-def burstd(config: str | None, socket: str | None) -> None:
+def burstd(config: str | None, socket: str | None) -> None:  # noqa: ARG001 - the verbs take them from here (burstd.cli.options)
     """Own the core, rent the spike: autoscale beside HAProxy.
 
     burstd polls the load average of your own servers, buys cloud instances when it crosses a threshold, joins them to HAProxy, and
     gives them back when the load is gone. `run` is the daemon; the other verbs talk to it over its control socket.
     """
+    if os.environ.get("NO_COLOR"):  # https://no-color.org; on anything but a terminal click leaves colours out by itself
+        click.get_current_context().color = False

@@ -5,6 +5,7 @@ They are taken before and after the verb alike: `burstd --socket S status` and `
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -52,6 +53,16 @@ def asks_daemon(function: Function) -> Function:
         function(*args, client=Client(socket or _configured_socket(config)), **others)
 
     return verb
+
+
+def tell(sentence: str, *, as_json: bool) -> None:
+    """Print the sentence with which the daemon has answered an order."""
+    click.echo(json.dumps({"sentence": sentence}) if as_json else sentence)
+
+
+def examples(*lines: str) -> str:
+    """The examples at the end of a verb's help, kept as they are."""
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
 
 
 def _configured_socket(config: str | None) -> str:

@@ -36,6 +36,7 @@ def status(turn: Turn, policy: Policy) -> Document:
         **_head(turn),
         "cycle": turn.number,
         "cycle_seconds": round(turn.seconds, 6),
+        "poll_interval": policy.fleet.poll_interval,
         "fleet": policy.fleet.name,
         "desired": turn.decision.count,
         "current": turn.decision.current,

@@ -1,0 +1,229 @@
+"""What is worth seeing of a status document, as words and tones: the same for plain text (`burstd.cli.text`) and the live view.
+
+Pure: a document in, nothing else. What peers have said is shown without its control characters.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NamedTuple
+
+from burstd.durations import format_duration
+
+Document = dict[str, Any]
+Tone = Literal["", "good", "warn", "bad", "dim"]
+
+STALE_AFTER: Final = 6
+"""Poll intervals without a finished cycle after which the status is shown as old: one hung peer costs at most one or two."""
+
+UNKNOWN: Final = "-"
+
+_AN_HOUR: Final = 3600
+_PHASES: Final[dict[str, Tone]] = {"in_service": "good", "standby": "good", "unknown": "bad", "draining": "dim", "destroying": "dim"}
+_STATUSES: Final[dict[str, Tone]] = {"UP": "good", "DOWN": "bad", "DRAIN": "dim", "MAINT": "dim", "NOLB": "bad"}
+
+
+class Cell(NamedTuple):
+    """A piece of text, and how it is meant."""
+
+    text: str
+    tone: Tone = ""
+
+
+class Table(NamedTuple):
+    """Rows under headers; the columns named in `numbers` are aligned to the right."""
+
+    headers: tuple[str, ...]
+    rows: list[list[Cell]]
+    numbers: frozenset[str] = frozenset({"LOAD", "AGE", "CPUS", "WEIGHT", "REQ/S", "SESSIONS", "FOR", "LEFT", "OURS", "LISTED"})
+
+
+class Summary(NamedTuple):
+    """A status in the order in which it is read at three in the morning: what is done and why, the figures, what is wrong, the rest."""
+
+    sentence: str
+    facts: list[tuple[str, Cell]]
+    troubles: list[str]
+    tables: list[Table]
+
+
+def summarize(status: Document) -> Summary:
+    """The summary of a status document."""
+    status = clean(status)
+    troubles = [f"{each['peer']}: {each['text']}" for each in status["faults"]]
+    troubles += [f"burstd broke its rule {each['invariant']}, please report it: {each['text']}" for each in status["violations"]]
+    tables = [_cores(status), _instances(status), _pools(status)]
+    return Summary(
+        status["sentence"],
+        _facts(status),
+        list(dict.fromkeys(troubles)),
+        [table for table in tables if table.rows],
+    )
+
+
+def clean(document: Document) -> Document:
+    """The document without what could move a terminal's cursor."""
+    return {key: _printable(value) for key, value in document.items()}
+
+
+def _printable(value: object) -> object:
+    match value:
+        case str():
+            return value if value.isprintable() else "".join(each if each.isprintable() else "?" for each in value)
+        case dict():
+            return clean(value)
+        case list():
+            return [_printable(each) for each in value]
+        case _:
+            return value
+
+
+def span(seconds: float | None) -> str:
+    """A length of time for people: seconds up to an hour, minutes from there on."""
+    if seconds is None:
+        return UNKNOWN
+    unit = 60 if abs(seconds) >= _AN_HOUR else 1
+    return f"{'-' if seconds < 0 else ''}{format_duration(float(round(abs(seconds) / unit) * unit))}"
+
+
+def words(phase: str) -> str:
+    """A phase as people write it."""
+    return phase.replace("_", " ")
+
+
+def override(status: Document) -> str:
+    """The override in force, in words; empty where there is none."""
+    order = status["override"]
+    if order is None:
+        return ""
+    end = "until `burstd scale --auto`" if order["until"] is None else f"for another {span(order['seconds_left'])}"
+    return f"{order['owner']} ordered {order['count']} {end}" + (f": {order['reason']}" if order["reason"] else "")
+
+
+def pause(status: Document) -> str:
+    """The pause in force, in words; empty where there is none."""
+    what = {"in": "scale-in is", "out": "scale-out is", "both": "scale-out and scale-in are"}.get(status["pause"])
+    return f"{what} paused until `burstd resume`" if what else ""
+
+
+def load(status: Document) -> Cell:
+    """The signal beside its thresholds."""
+    signal = status["load"]
+    thresholds = f"one more above {signal['scale_out_above']:g}, one less below {signal['scale_in_below']:g}"
+    if signal["signal"] is None:
+        return Cell(f"unknown ({thresholds})", "bad")
+    per = f"{signal['aggregate']} of {len(status['cores'])} core servers" + (", per CPU" if signal["per_cpu"] else "")
+    return Cell(f"{signal['signal']:.2f}, {per} ({thresholds})", _level(signal["signal"], status))
+
+
+def traffic(status: Document) -> Cell:
+    """The requests, and who serves them."""
+    gateway = status["gateway"]
+    if gateway["fault"]:
+        return Cell("unknown: HAProxy cannot be read", "bad")
+    rates = [each for each in (gateway["core_rate"], gateway["burst_rate"]) if each is not None]
+    parts = [f"{sum(rates):.1f} requests/s" if rates else "no rate known yet"]
+    if gateway["burst_share"] is not None:
+        parts.append(f"{gateway['burst_share']:.0%} to burst servers")
+    if gateway["burst_weight"] is not None:
+        parts.append(f"weight {gateway['burst_weight']} each")
+    if gateway["queued"]:
+        parts.append(f"{gateway['queued']} queued")
+    return Cell(", ".join(parts), "warn" if gateway["queued"] else "")
+
+
+def _facts(status: Document) -> list[tuple[str, Cell]]:
+    age, now = status.get("age_seconds", 0.0), status["current"]
+    counts = ", ".join(
+        f"{status[key]} {words(key)}" for key in ("in_service", "standby", "on_the_way", "leaving") if status[key] or key == "in_service"
+    )
+    facts = [
+        (
+            "instances",
+            Cell(
+                f"{status['desired']} wanted, {counts}; {status['min']} to {status['max']} allowed",
+                "" if now == status["desired"] else "warn",
+            ),
+        ),
+        ("load", load(status)),
+        ("traffic", traffic(status)),
+        (
+            "cycle",
+            Cell(
+                f"{status['cycle']}, {span(age)} ago, took {status['cycle_seconds'] * 1000:.0f} ms",
+                "bad" if age > STALE_AFTER * status["poll_interval"] else "dim",
+            ),
+        ),
+    ]
+    ordered = [("override", override(status)), ("pause", pause(status)), ("draining", ", ".join(status["drains"]))]
+    return facts + [(label, Cell(text, "warn")) for label, text in ordered if text]
+
+
+def _level(value: float, status: Document) -> Tone:
+    if value > status["load"]["scale_out_above"]:
+        return "bad"
+    return "good" if value < status["load"]["scale_in_below"] else ""
+
+
+def _number(value: float | None, form: str = "") -> Cell:
+    return Cell(UNKNOWN, "dim") if value is None else Cell(format(value, form))
+
+
+def _server(each: Document) -> list[Cell]:
+    """STATUS, WEIGHT, REQ/S, SESSIONS."""
+    status = each["status"]
+    text = UNKNOWN if status is None else status + (" (backup)" if each["backup"] else "")
+    return [
+        Cell(text, _STATUSES.get(status or "", "dim")),
+        _number(each["weight"]),
+        _number(each["requests_per_second"], ".1f"),
+        _number(each["sessions"]),
+    ]
+
+
+def _cores(status: Document) -> Table:
+    rows = []
+    for each in status["cores"]:
+        load1 = each["load1"]
+        per_cpu = status["load"]["per_cpu"] and each["cpus"]
+        tone: Tone = "bad" if load1 is None else _level(load1 / each["cpus"] if per_cpu else load1, status)
+        known = [
+            Cell(each["name"]),
+            Cell(UNKNOWN if load1 is None else f"{load1:.2f}", tone),
+            Cell(span(each["age_seconds"]), "dim"),
+            _number(each["cpus"]),
+        ]
+        rows.append([*known, *_server(each)])
+    return Table(("CORE", "LOAD", "AGE", "CPUS", "STATUS", "WEIGHT", "REQ/S", "SESSIONS"), rows)
+
+
+def _instances(status: Document) -> Table:
+    rows = []
+    for each in status["instances"]:
+        left = each["deadline_seconds"]
+        known = [
+            Cell(each["name"]),
+            Cell(each["pool"]),
+            Cell(words(each["phase"]), _PHASES.get(each["phase"], "warn")),
+            Cell(span(each["seconds"])),
+            Cell(span(left), "bad" if left is not None and left < 0 else "dim"),
+            Cell(each["address"] or UNKNOWN, "" if each["address"] else "dim"),
+        ]
+        rows.append([*known, *_server(each)])
+    return Table(("INSTANCE", "POOL", "PHASE", "FOR", "LEFT", "ADDRESS", "STATUS", "WEIGHT", "REQ/S", "SESSIONS"), rows)
+
+
+def _pools(status: Document) -> Table:
+    rows = []
+    for each in status["pools"]:
+        if each["fault"]:
+            state = Cell(each["fault"]["text"], "bad")
+        elif each["barred_seconds"] is not None:
+            state = Cell(f"barred for {span(each['barred_seconds'])}: {each['reason']}", "warn")
+        elif each["listing_age_seconds"] is None:
+            state = Cell("not listed yet", "dim")
+        else:
+            state = Cell("ready", "good")
+        rows.append(
+            [Cell(each["name"]), _number(each["instances"]), _number(each["nodes"]), Cell(span(each["listing_age_seconds"]), "dim"), state]
+        )
+    return Table(("POOL", "OURS", "LISTED", "AGE", "STATE"), rows)
