@@ -1,0 +1,167 @@
+"""The edits in HAProxy's words, and what its answers to them mean: pure.
+
+HAProxy has no error codes, so answers are told apart by their text; success is a fixed sentence for `add` and `del`, and silence
+for everything else. Whatever is neither is a fault: an unknown answer is never a success.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from burstd.adapters.haproxy.problems import Problems
+from burstd.errors import Misconfigured
+from burstd.model.faults import Fault, FaultKind
+from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
+
+PEER = "haproxy"
+
+NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
+"""The characters that HAProxy takes in a name. Space, newline and ";" would end the command, "/" and "#" would name another thing."""
+
+HEAVIEST = 256
+HIGHEST_PORT = 65535
+
+ALREADY_EXISTS = "Already exists a server with the same name"
+
+Followed = SetState | SetWeight | EnableHealth | CutSessions | RemoveServer
+"""Every edit that is one command: all but `AddServer`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """The edits' wording for one backend.
+
+    Attributes:
+        problems: what to tell an operator; names the backend.
+        check_interval: seconds between two health checks of a server that burstd adds.
+    """
+
+    problems: Problems
+    check_interval: float
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return self.problems.backend
+
+    def adding(self, edit: AddServer) -> str:
+        """The `add server` line with every parameter: a dynamic server inherits nothing from `default-server`.
+
+        Checks run five times as often while the state is changing. `observe` takes a server that refuses connections out
+        between two checks.
+        """
+        words = [f"add server {self.backend}/{edit.name} {_endpoint(edit)} weight {edit.weight}"]
+        if edit.maxconn is not None:
+            words.append(f"maxconn {edit.maxconn}")
+        words.append(f"check inter {self.check_interval * 1000:.0f}ms fastinter {self.check_interval * 200:.0f}ms rise 2 fall 3")
+        words.append("observe layer4 error-limit 3 on-error mark-down")
+        if edit.backup:
+            words.append("backup")
+        return " ".join(words)
+
+    def completing(self, edit: AddServer) -> tuple[str, str]:
+        """What turns an added server's checks on and holds traffic back: without DRAIN it would come before the first check."""
+        return self.line(EnableHealth(edit.name)), f"set server {self.backend}/{edit.name} state drain"
+
+    def line(self, edit: Followed) -> str:
+        """The command of an edit."""
+        server = f"{self.backend}/{edit.name}"
+        match edit:
+            case SetState(state=state):
+                return f"set server {server} state {state}"
+            case SetWeight(weight=weight):
+                return f"set server {server} weight {weight}"
+            case EnableHealth():
+                return f"enable health {server}"
+            case CutSessions():
+                return f"shutdown sessions server {server}"
+            case RemoveServer():
+                return f"del server {server}"
+
+    def judge(self, edit: GatewayEdit, answer: str) -> Fault | None:
+        """What the answer to an edit means: None where the edit is done.
+
+        Raises:
+            Misconfigured: the socket's level or the backend allows no such edit at all.
+        """
+        problem = self.unfit(answer)
+        if problem is not None:
+            raise Misconfigured(problem)
+        match edit:
+            case AddServer():
+                done = {"New server registered."}
+            case RemoveServer():
+                done = {"Server deleted.", "No such server."}
+            case CutSessions():
+                done = {"", "No such server."}
+            case _:
+                done = {""}
+        last = answer.rpartition("\n")[2]  # warnings may come before the verdict
+        return None if last in done else _fault(edit.name, answer)
+
+    def judge_completion(self, edit: AddServer, answers: list[str]) -> Fault | None:
+        """What the answers to `completing` mean: both are silent where the server now waits in DRAIN with its checks on."""
+        return next((_fault(edit.name, answer) for answer in answers if answer), None)
+
+    def unfit(self, answer: str) -> str | None:
+        """The one line for an operator where an answer says that the socket or the backend is not set up for burstd; else None."""
+        if answer.startswith("Permission denied"):
+            return self.problems.low_level()
+        if answer.startswith("No such backend"):
+            return self.problems.no_backend()
+        if answer.startswith("Backend must use a dynamic load balancing"):
+            return self.problems.static_balance()
+        return None
+
+
+def refusal(edit: GatewayEdit) -> Fault | None:
+    """Why this edit must not be sent to any HAProxy: it could say something else than it means. None where it is sound."""
+    wrong = None
+    if not NAME.fullmatch(edit.name):
+        wrong = f"server name {edit.name[:80]!r} has a character that HAProxy does not take"
+    elif isinstance(edit, AddServer | SetWeight) and not 0 <= edit.weight <= HEAVIEST:
+        wrong = f"weight {edit.weight} of {edit.name} is not within 0..{HEAVIEST}"
+    elif isinstance(edit, AddServer) and not 0 < edit.port <= HIGHEST_PORT:
+        wrong = f"port {edit.port} of {edit.name} is not within 1..{HIGHEST_PORT}"
+    elif isinstance(edit, AddServer) and edit.maxconn is not None and edit.maxconn < 1:
+        wrong = f"maxconn {edit.maxconn} of {edit.name} is not at least 1"
+    elif isinstance(edit, AddServer):
+        try:
+            _endpoint(edit)
+        except ValueError:  # HAProxy would take a host name and never resolve it
+            wrong = f"address {edit.address[:80]!r} of {edit.name} is not an IP address"
+    return None if wrong is None else Fault(PEER, FaultKind.REJECTED, wrong)
+
+
+def same_endpoint(edit: AddServer, address: str) -> bool:
+    """The server that HAProxy shows at `address` ("IP:port") is the one that was to be added."""
+    host, _, port = address.rpartition(":")
+    try:
+        return ip_address(host.strip("[]")) == ip_address(edit.address) and int(port) == edit.port
+    except ValueError:
+        return False
+
+
+def first_line(answer: str) -> str:
+    """The first line of an answer, shortened, for a message to people."""
+    return answer.partition("\n")[0][:160]
+
+
+def _fault(name: str, answer: str) -> Fault:
+    if answer == "No such server.":
+        kind = FaultKind.MISSING
+    elif "still has connections" in answer:
+        kind = FaultKind.THROTTLED  # time alone mends it
+    else:
+        kind = FaultKind.REJECTED
+    return Fault(PEER, kind, f"{name}: {first_line(answer) or 'HAProxy said nothing'}")
+
+
+def _endpoint(edit: AddServer) -> str:
+    if "%" in edit.address:  # a zone may hold any character
+        raise ValueError(edit.address)
+    address = ip_address(edit.address)
+    host = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+    return f"{host}:{edit.port}"

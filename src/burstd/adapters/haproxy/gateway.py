@@ -1,0 +1,205 @@
+"""The `Gateway` port on a real HAProxy: one consistent reading, and edits that reach the very process that was read.
+
+Only servers that `is_ours` knows are ever edited; static servers and other people's are read. HAProxy's configuration is never
+written, HAProxy is never reloaded, its counters are never cleared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_fixed
+
+from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Stat, Version, parse_backends, parse_info, parse_stat
+from burstd.adapters.haproxy.commands import ALREADY_EXISTS, NAME, PEER, Commands, refusal, same_endpoint
+from burstd.adapters.haproxy.probe import probe
+from burstd.adapters.haproxy.problems import Problems
+from burstd.adapters.haproxy.runtime import Conversation, converse
+from burstd.errors import Bug, Misconfigured, Retry, Unreachable
+from burstd.model.faults import Fault, FaultKind
+from burstd.model.gateway import AddServer, GatewayEdit, GatewayView, RemoveServer, ServerStatus
+
+READ_ATTEMPTS = 3
+READ_PAUSE = 0.05
+"""Seconds between two attempts: a reload hands the socket over in about that."""
+
+REMOVAL_PATIENCE = 500
+"""Milliseconds that all removals of one exchange together may wait in HAProxy (3.0 and later); the next cycle tries again."""
+
+ADDS_AT_ONCE = 50
+ADDS_HOLD = 0.01
+ADDS_PAUSE = 9.0
+"""`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
+tenths of the traffic away. So a batch of `ADDS_AT_ONCE` that took longer than `ADDS_HOLD` seconds is followed by a pause of
+`ADDS_PAUSE` times as long. Smaller fleets never see one."""
+
+
+class HAProxyGateway:
+    """One backend of one HAProxy, by its runtime socket."""
+
+    def __init__(  # noqa: PLR0913 - the constructor is where the operator's settings come in
+        self,
+        socket: Path,
+        backend: str,
+        *,
+        is_ours: Callable[[str], bool],
+        deadline: float = 2.0,
+        retries: int = 3,
+        check_interval: float = 1.0,
+    ) -> None:
+        """Talk to HAProxy at `socket` about `backend`; nothing is connected yet.
+
+        Args:
+            socket: the runtime socket, of level admin.
+            backend: the backend's name.
+            is_ours: whether a server of that name belongs to this fleet.
+            deadline: wall-clock seconds for one exchange, whole.
+            retries: the backend's `retries` in HAProxy's configuration.
+            check_interval: seconds between two health checks of a server that burstd adds.
+
+        Raises:
+            Misconfigured: HAProxy can have no backend of that name.
+        """
+        self._problems = Problems(socket, backend)
+        if not NAME.fullmatch(backend):
+            raise Misconfigured(self._problems.no_backend())
+        self._commands = Commands(self._problems, check_interval)
+        self._is_ours = is_ours
+        self._deadline = deadline
+        # On 2.x a request may still be on its way back to a server in MAINT while HAProxy tries again, a second apart, `retries`
+        # times: deleting the server then can crash it (2.6.12). One second more is for the clock's grain.
+        self._grace = retries + 2.0
+
+    def probe(self, expected: Sequence[str] = (), config_file: Path | None = None) -> tuple[str, ...]:
+        """Every problem of socket, backend and configuration, a line each with its mend; nothing is changed.
+
+        Args:
+            expected: names of static servers (the cores) that the backend must have.
+            config_file: HAProxy's configuration, to see that `option redispatch` is in force on 2.x; None: not looked at.
+
+        Raises:
+            Retry: HAProxy is down or does not answer.
+        """
+        return probe(self._commands, self._deadline, expected, config_file)
+
+    def read(self) -> GatewayView:
+        """One consistent reading, as the port has it. A reload in the middle of it is waited out within the deadline."""
+        ends = time.monotonic() + self._deadline
+        attempts = Retrying(
+            retry=retry_if_exception_type(Retry),
+            stop=stop_after_attempt(READ_ATTEMPTS) | stop_after_delay(self._deadline),
+            wait=wait_fixed(READ_PAUSE),
+            reraise=True,
+        )
+        return attempts(lambda: self._read(ends - time.monotonic()))
+
+    def apply(self, edits: Sequence[GatewayEdit], process: tuple[int, float]) -> Sequence[Fault | None]:
+        """Carry the edits out in order, as the port has it.
+
+        Raises:
+            Bug: an edit names a server that is not ours; nothing was sent.
+        """
+        strangers = [edit.name for edit in edits if not self._is_ours(edit.name)]
+        if strangers:
+            raise Bug(f"an edit of a server that is not ours: {', '.join(strangers)}")
+        refusals = [refusal(edit) for edit in edits]
+        sound = [edit for edit, refused in zip(edits, refusals, strict=True) if refused is None]
+        if not sound:
+            return refusals
+        faults: list[Fault | None] = []
+        with converse(self._problems.socket, self._deadline) as talk:
+            version = self._recognise(talk, process)
+            for adding, run in groupby(sound, key=lambda edit: isinstance(edit, AddServer)):
+                batch = list(run)
+                faults += self._add(talk, batch) if adding else self._change(talk, batch, version)
+            self._recognise(talk, process)
+        verdicts = iter(faults)
+        return [next(verdicts) if refused is None else refused for refused in refusals]
+
+    def _read(self, seconds: float) -> GatewayView:
+        with converse(self._problems.socket, seconds) as talk:
+            before = parse_info(talk.ask("show info")[0])
+            if before.version < OLDEST:
+                raise Misconfigured(self._problems.too_old(before.version))
+            if self._problems.backend not in parse_backends(talk.ask("show backend")[0]):
+                raise Misconfigured(self._problems.no_backend())
+            stat = self._stat(talk)
+            version = self._recognise(talk, before.process)
+        return GatewayView(
+            version=version,
+            pid=before.process[0],
+            started=before.process[1],
+            servers=stat.servers,
+            requests=stat.requests,
+            queued=stat.queued,
+            balance=stat.balance,
+            removal_grace=0.0 if version >= SAFE_REMOVAL else self._grace,
+        )
+
+    def _recognise(self, talk: Conversation, process: tuple[int, float]) -> Version:
+        """See that `process` answers, and that it is not the old one of a reload; its version.
+
+        Raises:
+            Unreachable: it is another one, or on its way out.
+        """
+        info = parse_info(talk.ask("show info")[0])
+        if info.process != process or info.stopping:
+            raise Unreachable(f"HAProxy at {self._problems.socket} was reloaded or restarted meanwhile")
+        return info.version
+
+    def _stat(self, talk: Conversation) -> Stat:
+        stat = parse_stat(talk.ask(f"show stat {self._problems.backend} 6 -1")[0], self._problems.backend)
+        if stat is None:
+            raise Misconfigured(self._problems.hidden_backend())
+        return stat
+
+    def _change(self, talk: Conversation, edits: Iterable[GatewayEdit], version: Version) -> list[Fault | None]:
+        """Carry out edits of one command each; where HAProxy can wait until a server is removable, let it."""
+        singles = [edit for edit in edits if not isinstance(edit, AddServer)]
+        removals = sum(isinstance(edit, RemoveServer) for edit in singles)
+        lines = []
+        for edit in singles:
+            if isinstance(edit, RemoveServer) and version >= SAFE_REMOVAL:
+                lines.append(f"wait {max(1, REMOVAL_PATIENCE // removals)}ms srv-removable {self._problems.backend}/{edit.name}")
+            lines.append(self._commands.line(edit))
+        answers = talk.ask(*lines)
+        verdicts = [answer for line, answer in zip(lines, answers, strict=True) if not line.startswith("wait ")]
+        return [self._commands.judge(edit, verdict) for edit, verdict in zip(singles, verdicts, strict=True)]
+
+    def _add(self, talk: Conversation, edits: Iterable[GatewayEdit]) -> list[Fault | None]:
+        """Add servers in batches, with pauses for the traffic where HAProxy takes long; what then finds no time is left over."""
+        adds = [edit for edit in edits if isinstance(edit, AddServer)]
+        faults: list[Fault | None] = []
+        pause = 0.0
+        for start in range(0, len(adds), ADDS_AT_ONCE):
+            if pause > talk.remaining - self._deadline / 2:
+                return faults + [Fault(PEER, FaultKind.THROTTLED, f"{edit.name}: left for the next cycle") for edit in adds[start:]]
+            time.sleep(pause)
+            began = time.monotonic()
+            faults += self._add_batch(talk, adds[start : start + ADDS_AT_ONCE])
+            took = time.monotonic() - began
+            pause = took * ADDS_PAUSE if took > ADDS_HOLD else 0.0
+        return faults
+
+    def _add_batch(self, talk: Conversation, adds: Sequence[AddServer]) -> list[Fault | None]:
+        """Add servers, and complete those that HAProxy took, or had taken from an exchange that broke off before."""
+        answers = talk.ask(*(self._commands.adding(edit) for edit in adds))
+        present = {}
+        if any(answer.startswith(ALREADY_EXISTS) for answer in answers):
+            present = {row.name: row for row in self._stat(talk).servers}
+        faults: list[Fault | None] = []
+        incomplete = []
+        for edit, answer in zip(adds, answers, strict=True):
+            row = present.get(edit.name)
+            there = answer.startswith(ALREADY_EXISTS) and row is not None and same_endpoint(edit, row.address)
+            fault = None if there else self._commands.judge(edit, answer)
+            if fault is None and (row is None or row.status is ServerStatus.MAINT):
+                incomplete.append(len(faults))
+            faults.append(fault)
+        completions = talk.ask(*(line for place in incomplete for line in self._commands.completing(adds[place])))
+        for place, health, drain in zip(incomplete, completions[::2], completions[1::2], strict=True):
+            faults[place] = self._commands.judge_completion(adds[place], [health, drain])
+        return faults
