@@ -220,7 +220,7 @@ def test_while_haproxy_is_away_nothing_is_given_back() -> None:
 
 
 def test_with_nothing_rented_a_low_load_wants_nothing() -> None:
-    assert "nothing is rented" in lasting(world(load=0.1), 600).reasons[0]
+    assert "nothing to give back" in lasting(world(load=0.1), 600).reasons[0]
 
 
 def test_an_instance_that_an_operator_drains_is_not_counted() -> None:

@@ -91,7 +91,7 @@ def test_an_override_that_has_ended_is_taken_back_and_said() -> None:
 def test_a_drain_waits_for_the_requests_in_flight() -> None:
     leaving = member(1, Phase.DRAINING)
     busy = planned(world(fleet=[leaving], gateway=rows(row(leaving, ServerStatus.DRAIN, sessions=3, queued=1))), 0)
-    assert (edits(busy), busy.waiting) == ([], (f"{leaving.name} drains 4 requests",))
+    assert (edits(busy), busy.waiting) == ([], (f"{leaving.name} drains (4 requests in flight)",))
     still_up = planned(world(fleet=[leaving], gateway=rows(row(leaving, ServerStatus.UP))), 0)
     assert edits(still_up) == [SetState(leaving.name, AdminState.DRAIN)]
     idle = planned(world(fleet=[leaving]), 0)

@@ -126,7 +126,7 @@ class _Judgement:
         if value >= self.policy.scale_in_below:
             return Direction.HOLD, current, f"load {value:.2f} is not above {self.policy.scale_out_above:g}"
         if current == 0:
-            return Direction.HOLD, 0, f"load {value:.2f} is below {self.policy.scale_in_below:g} and nothing is rented"
+            return Direction.HOLD, 0, f"load {value:.2f} is below {self.policy.scale_in_below:g} and there is nothing to give back"
         return self._in(value)
 
     def _out(self, value: float, above_since: float) -> tuple[Direction, int, str]:

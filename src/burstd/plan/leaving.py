@@ -33,7 +33,7 @@ def _drain(draft: Draft, instance: Instance, row: ServerRow) -> None:
         draft.edit(CutSessions(instance.name))
         _put_to_maintenance(draft, instance)
     else:
-        draft.waiting.append(f"{instance.name} drains {row.sessions + row.queued} requests")
+        draft.waiting.append(f"{instance.name} drains ({row.sessions + row.queued} requests in flight)")
         if row.status is not ServerStatus.DRAIN:
             draft.edit(SetState(instance.name, AdminState.DRAIN))
 
@@ -66,4 +66,4 @@ def destroy(draft: Draft) -> None:
             draft.change(instance, attempts=instance.attempts + 1, attempted_at=draft.now)
             draft.call(DestroyCall(instance.operation, instance.pool, instance.node_id))
         else:
-            draft.waiting.append(f"{instance.name} is destroyed; waiting until no listing shows it")
+            draft.waiting.append(f"{instance.name} is gone when no listing shows it any more")
