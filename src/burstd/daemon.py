@@ -191,6 +191,7 @@ class Daemon:
             logs.logger().exception("an order broke off")
             pending.refuse(Bug("the daemon could not carry the order out; its log says why"))
         else:
+            logs.logger().info(told, ordered_by=pending.order.owner)
             self._news.append(Event(self._doors.ports.clock.now(), "order", pending.order.owner, told))
             pending.answer(told)
 
@@ -224,6 +225,8 @@ class Daemon:
         except BurstdError as error:
             problems = error.problems if isinstance(error, InvalidSettings) else (str(error),)
             self._metrics.reload(failed=True)
+            for problem in problems:
+                logs.logger().error(f"settings: {problem}")
             self._tell(f"reload refused, the old settings stay in force: {'; '.join(problems)}")
             return
         settings = self._doors.settings
@@ -235,6 +238,7 @@ class Daemon:
 
     def _tell(self, text: str) -> None:
         """Say what the daemon itself has done: in the log, in `burstd events`, and in the roster."""
+        logs.logger().info(text)
         event = Event(self._doors.ports.clock.now(), "daemon", "", text)
         self._news.append(event)
         if not self._dry_run:

@@ -110,14 +110,6 @@ class TurnLog:
         """Write one cycle."""
         log = logger()
         self._record_faults(log, turn.faults)
-        for done in turn.report.done:
-            if done.fault is None and (name := _subject(done.action)):
-                log.info("done", action=kind(done.action), name=name)
-        for event in turn.events:
-            if event.kind not in {"cycle", "fault"}:
-                log.info(event.text, kind=event.kind, **({"subject": event.subject} if event.subject else {}))
-        for broken in turn.plan.violations:
-            log.error(broken.text, invariant=broken.invariant)
         news = _shape(turn.sentence)
         decision = turn.decision
         log.log(
@@ -130,6 +122,14 @@ class TurnLog:
             seconds=round(turn.seconds, 4),
         )
         self._said = news
+        for event in turn.events:
+            if event.kind == "instance":  # the sentence and the faults are said already, and the daemon says its own things itself
+                log.info(event.text, subject=event.subject)
+        for done in turn.report.done:
+            if done.fault is None and (name := _subject(done.action)):
+                log.info("done", action=kind(done.action), name=name)
+        for broken in turn.plan.violations:
+            log.error(broken.text, invariant=broken.invariant)
 
     def _record_faults(self, log: structlog.stdlib.BoundLogger, faults: tuple[Fault, ...]) -> None:
         standing = {(each.peer, each.kind): each.text for each in faults}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 from burstd.adapters.memory import MemoryCloud, MemoryContent, MemoryGateway, MemoryLoad, MemoryPool, MemoryRoster, MemoryWorld
 from burstd.cli.client import Client
 from burstd.daemon import Daemon
-from burstd.errors import InvalidSettings
+from burstd.errors import Bug, InvalidSettings
+from burstd.model.fleet import Orders
 from burstd.model.naming import is_instance_name
 from burstd.model.policy import Policy
 from burstd.model.turn import Turn
@@ -76,12 +77,24 @@ class LivingMemoryCloud(MemoryCloud):
         return self._closed
 
 
+class BreakableRoster(MemoryRoster):
+    """A roster that breaks its contract as often as it is told to, as a bug would: once a cycle."""
+
+    breaks = 0
+
+    def orders(self) -> Orders:
+        if self.breaks:
+            self.breaks -= 1
+            raise Bug("a rule is broken")
+        return super().orders()
+
+
 class World:
     """What outlives the daemon: clouds, HAProxy, loads and the roster."""
 
     def __init__(self, pool: MemoryPool | None = None) -> None:
         self.world = MemoryWorld([pool or MemoryPool("memory", boot=10.0)])
-        self.roster = MemoryRoster("0a1b2c3d" * 4)
+        self.roster = BreakableRoster("0a1b2c3d" * 4)
         self.load = MemoryLoad(self.world.clock)
         self.gateway = MemoryGateway(self.world, CORES, is_ours=lambda name: is_instance_name("burst", self.roster.owner(), name))
         self.calm()
@@ -146,7 +159,6 @@ class Running:
         self.config = folder / "burstd.toml"
         self.doors = MemoryDoors(world, self.read())
         self.client = Client(str(folder / "control.sock"))
-        self._break: Callable[[Turn], None] = lambda _turn: None
         self.daemon = Daemon(self.doors, self.read, show=self._show, **options)
         self.thread = threading.Thread(target=self._run)
 

@@ -11,9 +11,8 @@ import pytest
 import structlog
 
 from burstd.adapters.memory import MemoryPool
-from burstd.cycle import Cycle
 from burstd.daemon import BROKEN, PATIENCE, STOPPED, Schedule, once
-from burstd.errors import AskOperator, Bug, InvalidSettings, NoDaemon
+from burstd.errors import AskOperator, InvalidSettings, NoDaemon
 from burstd.model.fleet import Phase
 from burstd.model.turn import Turn
 from burstd.settings import load
@@ -134,36 +133,25 @@ def test_a_dead_worker_ends_the_daemon_so_that_it_is_started_again(tmp_path: Pat
         assert daemon.end() == BROKEN
 
 
-def test_a_bug_in_one_cycle_is_logged_with_its_traceback_and_the_loop_goes_on(
-    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_bug_in_a_cycle_is_logged_with_its_traceback_and_the_loop_goes_on(
+    tmp_path: Path, world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    break_cycles(monkeypatch, {2, 3})
+    world.roster.breaks = PATIENCE - 1
     with running(tmp_path, world) as daemon:
         daemon.cycles(3)
-        assert daemon.metrics()['burstd_cycles_total{outcome="failed"}'] == 2
+        assert daemon.metrics()['burstd_cycles_total{outcome="failed"}'] == PATIENCE - 1
     assert daemon.code == STOPPED
     assert "Traceback" in capsys.readouterr().out
 
 
-def test_bugs_in_a_row_end_the_daemon_and_leave_the_fleet(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bugs_in_a_row_end_the_daemon_and_leave_the_fleet(tmp_path: Path, world: World) -> None:
     world.overload()
     with running(tmp_path, world) as daemon:
         daemon.in_service(4)
-        break_cycles(monkeypatch, set(range(10_000)))
+        world.roster.breaks = PATIENCE
         assert daemon.end() == BROKEN
         assert daemon.metrics()['burstd_cycles_total{outcome="failed"}'] == PATIENCE
     assert sum(machine.alive for machine in world.world.machines) == 4
-
-
-def break_cycles(monkeypatch: pytest.MonkeyPatch, numbers: set[int]) -> None:
-    turn, count = Cycle.turn, iter(range(1, 100_000))
-
-    def broken(cycle: Cycle) -> Turn:
-        if next(count) in numbers:
-            raise Bug("a rule is broken")
-        return turn(cycle)
-
-    monkeypatch.setattr(Cycle, "turn", broken)
 
 
 def test_one_cycle_runs_and_what_its_calls_have_come_to_is_on_record(tmp_path: Path) -> None:
