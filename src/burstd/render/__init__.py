@@ -1,0 +1,1 @@
+"""Configuration files of the neighbours, as text: pure, nothing is written here."""
