@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -242,4 +243,5 @@ def _printable(text: str) -> str:
 
 def _place(url: str) -> str:
     """HOST:PORT of a URL, without the password that it may carry."""
-    return url.partition("://")[2].partition("/")[0].rpartition("@")[2] or "its URL"
+    found = re.match(r"\w+://(?:[^/?#]*@)?([^/?#]+)", url)
+    return found[1] if found else "its URL"

@@ -27,7 +27,7 @@ LADDER: Final = (
     """
     CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE instance (serial INTEGER PRIMARY KEY, operation TEXT NOT NULL UNIQUE, record TEXT NOT NULL);
-    CREATE TABLE ended (serial INTEGER PRIMARY KEY, operation TEXT NOT NULL UNIQUE);
+    CREATE TABLE ended (serial INTEGER PRIMARY KEY, operation TEXT NOT NULL UNIQUE, at REAL NOT NULL);
     CREATE TABLE pool (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE event (serial INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL);
     """,
@@ -80,8 +80,8 @@ class SqliteRoster:
             rows = self._db.execute("SELECT record FROM instance ORDER BY serial").fetchall()
         return [self._parsed(_INSTANCE, record) for (record,) in rows]
 
-    def ended(self) -> frozenset[str]:
-        """Operations whose records have ended, the newest `ENDED_KEPT` of them."""
+    def ended(self) -> Mapping[str, float]:
+        """Operations whose records have ended, and when; the newest `ENDED_KEPT` of them."""
         return self._ended
 
     def save(self, *instances: Instance) -> None:
@@ -90,7 +90,7 @@ class SqliteRoster:
             for each in instances:
                 if each.phase in ENDED:
                     self._db.execute("DELETE FROM instance WHERE operation = ?", (each.operation,))
-                    self._db.execute("INSERT OR IGNORE INTO ended (operation) VALUES (?)", (each.operation,))
+                    self._db.execute("REPLACE INTO ended (operation, at) VALUES (?, ?)", (each.operation, each.since))
                 else:
                     self._db.execute("DELETE FROM ended WHERE operation = ?", (each.operation,))
                     self._db.execute(
@@ -176,9 +176,9 @@ class SqliteRoster:
             copy.chmod(0o600)
         return owner
 
-    def _read_ended(self) -> frozenset[str]:
+    def _read_ended(self) -> dict[str, float]:
         with self._explained():
-            return frozenset(operation for (operation,) in self._db.execute("SELECT operation FROM ended"))
+            return dict(self._db.execute("SELECT operation, at FROM ended ORDER BY serial"))
 
     def _fact(self, name: str, kind: TypeAdapter[T], default: T) -> T:
         with self._explained():

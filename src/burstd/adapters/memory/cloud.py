@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Final
 
-from burstd.adapters.memory.world import CreateTrouble, DestroyTrouble, ListTrouble, Machine, MemoryWorld
+from burstd.adapters.memory.world import CreateTrouble, DestroyTrouble, ListTrouble, MemoryWorld
 from burstd.errors import NoCapacity, Retry
 from burstd.model.cloud import (
     OPERATION_TAG,
@@ -42,7 +41,7 @@ class MemoryCloud:
         self._world = world
         self._owner = owner
         self._interval = listing_interval
-        self._in_flight: Counter[str] = Counter()
+        self._in_flight: set[str] = set()
         self._outcomes: list[Outcome] = []
         self._asked: dict[str, Listing] = {}
         self._listings: dict[str, Listing] = {}
@@ -69,12 +68,14 @@ class MemoryCloud:
         """Carry the call out at once, and tell its outcome after the pool's `call` seconds.
 
         Raises:
-            Retry: as many calls as there are workers are under way.
+            Retry: the operation has a call under way already, or every worker has.
         """
-        if self._closed or self._in_flight.total() >= WORKERS:
+        if self._closed or len(self._in_flight) >= WORKERS:
             raise Retry("no worker is free")
+        if call.operation in self._in_flight:
+            raise Retry(f"operation {call.operation} has a call under way")
         outcome = self._create(call) if isinstance(call, CreateCall) else self._destroy(call)
-        self._in_flight[call.operation] += 1
+        self._in_flight.add(call.operation)
         self._world.later(self._world.pools[call.pool].call, lambda: self._finish(call.operation, outcome))
 
     def close(self) -> None:
@@ -82,7 +83,7 @@ class MemoryCloud:
         self._closed = True
 
     def _finish(self, operation: str, outcome: Outcome) -> None:
-        self._in_flight -= Counter([operation])
+        self._in_flight.discard(operation)
         self._outcomes.append(outcome)
 
     def _create(self, call: CreateCall) -> Outcome:
@@ -113,9 +114,9 @@ class MemoryCloud:
         machine = self._world.machine(call.node_id)
         if machine is None or not machine.alive:
             return Destroyed(call.operation, call.node_id, absent=True)
-        if not self._is_ours(machine):
+        if (machine.tags.get(OWNER_TAG), machine.tags.get(OPERATION_TAG)) != (self._owner, call.operation):
             self.refused.append(call)
-            fault = Fault(f"pool {call.pool}", FaultKind.DENIED, f"{call.node_id} is not ours; left alone")
+            fault = Fault(f"pool {call.pool}", FaultKind.REJECTED, f"{call.node_id} is not ours")
             return DestroyFailed(call.operation, call.node_id, fault)
         trouble = self._world.destroys.popleft() if self._world.destroys else None
         if trouble in {None, DestroyTrouble.ANSWER_LOST}:
@@ -123,9 +124,6 @@ class MemoryCloud:
         if trouble in {DestroyTrouble.REFUSED, DestroyTrouble.ANSWER_LOST}:
             return DestroyFailed(call.operation, call.node_id, Fault(f"pool {call.pool}", FaultKind.UNREACHABLE, "no answer, as ordered"))
         return Destroyed(call.operation, call.node_id, absent=False)
-
-    def _is_ours(self, machine: Machine) -> bool:
-        return machine.tags.get(OWNER_TAG) == self._owner and OPERATION_TAG in machine.tags
 
     def _list(self, pool: str, serial: int) -> Listing:
         troubles = self._world.listings[pool]

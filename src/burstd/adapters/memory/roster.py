@@ -16,7 +16,7 @@ class MemoryRoster:
         """An empty record of this owner."""
         self._owner = owner
         self._fleet: dict[str, Instance] = {}
-        self._ended: frozenset[str] = frozenset()
+        self._ended: dict[str, float] = {}
         self._orders = Orders()
         self._cooldowns = Cooldowns()
         self._pools: dict[str, PoolState] = {}
@@ -30,19 +30,19 @@ class MemoryRoster:
         """Live records, oldest first."""
         return list(self._fleet.values())
 
-    def ended(self) -> frozenset[str]:
-        """Operations whose records have ended."""
-        return self._ended
+    def ended(self) -> Mapping[str, float]:
+        """Operations whose records have ended, and when."""
+        return dict(self._ended)
 
     def save(self, *instances: Instance) -> None:
         """Store all of them."""
         for each in instances:
             if each.phase in ENDED:
                 self._fleet.pop(each.operation, None)
-                self._ended |= {each.operation}
+                self._ended[each.operation] = each.since
             else:
                 self._fleet[each.operation] = each
-                self._ended -= {each.operation}
+                self._ended.pop(each.operation, None)
 
     def orders(self) -> Orders:
         """What operators have ordered."""
