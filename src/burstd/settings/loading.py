@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from burstd.errors import InvalidSettings
 from burstd.settings.pairs import impossible_pairs
 from burstd.settings.places import KeyPath, example_of, locate
-from burstd.settings.problems import Problem, Written, of_validation
+from burstd.settings.problems import Problem, Written, wrong_value
 from burstd.settings.sections import Settings
 from burstd.settings.sources import FILE_VARIABLE, overlaid, read_environment, read_file
 
@@ -34,9 +34,23 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     if file is None and not environment.values:
         absent = f"{DEFAULT_FILE}: expected a settings file; write it, or name another one with --config or {FILE_VARIABLE}"
         raise InvalidSettings([*environment.problems, absent])
-    written = Written(overlaid(read_file(file) if file else {}, environment.values), environment.variables)
-    settings, problems = _judged(written.values, file.absolute().parent if file else Path.cwd())
-    lines = [*environment.problems, *map(written.line, problems)]
+    values = overlaid(read_file(file) if file else {}, environment.values)
+    folder = file.absolute().parent if file else Path.cwd()
+    return judged(Written(values, environment.variables), folder, environment.problems)
+
+
+def judged(written: Written, folder: Path, problems: Sequence[str] = ()) -> Settings:
+    """What was written, as settings; relative paths in it count from the folder.
+
+    Raises:
+        InvalidSettings: with the lines of every problem: those that are known already, then key by key, then in pairs.
+    """
+    settings, faults = _validated(written.values, folder)
+    wrong = [path for fault in faults for path in fault.paths]
+    # With a stand-in for every wrong value the pairs of right values can be looked at in the same go.
+    whole = settings or _validated(_mended(written.values, wrong), folder)[0]
+    pairs = impossible_pairs(whole) if whole else ()
+    lines = [*problems, *map(written.line, [*faults, *(pair for pair in pairs if not pair.blames(wrong))])]
     if lines or settings is None:
         raise InvalidSettings(lines)
     return settings
@@ -53,21 +67,11 @@ def settings_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return DEFAULT_FILE
 
 
-def _judged(values: Mapping[str, Any], folder: Path) -> tuple[Settings | None, list[Problem]]:
-    """The settings, and what is wrong with them: key by key, then in pairs, those with a wrong key left out."""
-    settings, problems = _validated(values, folder)
-    wrong = [path for problem in problems for path in problem.paths]
-    # With a stand-in for every wrong value the pairs of right values can be looked at in the same go.
-    whole = settings or _validated(_mended(values, wrong), folder)[0]
-    pairs = impossible_pairs(whole) if whole else ()
-    return settings, problems + [pair for pair in pairs if not pair.blames(wrong)]
-
-
 def _validated(values: Mapping[str, Any], folder: Path) -> tuple[Settings | None, list[Problem]]:
     try:
         return Settings.model_validate(values, context={"folder": folder}), []
     except ValidationError as error:
-        return None, [of_validation(each) for each in error.errors(include_url=False)]
+        return None, [wrong_value(each["loc"], each.get("ctx", {}).get("error")) for each in error.errors(include_url=False)]
 
 
 def _mended(values: Mapping[str, Any], wrong: Iterable[KeyPath]) -> dict[str, Any]:

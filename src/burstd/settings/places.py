@@ -24,6 +24,9 @@ KeyPath = tuple[str | int, ...]
 PREFIX: Final = "BURSTD_"
 NESTED: Final = "__"
 
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What JSON leaves as it is and a terminal takes for a command or a new line, or cannot write at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -113,8 +116,8 @@ def suggestion(path: KeyPath) -> KeyPath | None:
 
 
 def dotted(path: KeyPath) -> str:
-    """The path as the file's reader names it: pool[0].port."""
-    return re.sub(r"\.\[", "[", ".".join(f"[{each}]" if isinstance(each, int) else each for each in path))
+    """The path as the file's reader names it, on one line: pool[0].port."""
+    return re.sub(r"\.\[", "[", ".".join(f"[{each}]" if isinstance(each, int) else bare(each) for each in path))
 
 
 def variable(path: KeyPath) -> str:
@@ -155,9 +158,9 @@ def toml(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.15g}" if value.is_integer() else repr(value)
     if isinstance(value, str | Path):
-        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+        return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(str(value), ensure_ascii=False))
     if isinstance(value, Mapping):
-        pairs = [f"{name if re.fullmatch('[A-Za-z0-9_-]+', name) else toml(name)} = {toml(each)}" for name, each in value.items()]
+        pairs = [f"{bare(name)} = {toml(each)}" for name, each in value.items()]
         return f"{{ {', '.join(pairs)} }}" if pairs else "{}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml(each) for each in value) + "]"
@@ -168,3 +171,8 @@ def _bounds(field: FieldInfo) -> str:
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     found = [f"{word} {getattr(each, name):g}" for name, word in words.items() for each in field.metadata if hasattr(each, name)]
     return f", {' and '.join(found)}" if found else ""
+
+
+def bare(name: str) -> str:
+    """A name as it is where it has nothing strange in it, else as a text."""
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else toml(name)

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from burstd.settings.places import (
     PREFIX,
     KeyPath,
     Place,
+    bare,
     default,
     dotted,
     every_key,
@@ -29,9 +30,6 @@ from burstd.settings.places import (
     variable,
 )
 from burstd.settings.values import Refused
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 LONGEST_VALUE: Final = 60
 """Characters of a value that are shown: enough to recognise it, and the line stays one line."""
@@ -91,21 +89,20 @@ class Written:
         return "" if kind(place.field).secret else f" = {_shortened(value)}"
 
 
-def of_validation(error: ErrorDetails) -> Problem:
-    """What pydantic found, as a problem."""
-    place = locate(error["loc"])
+def wrong_value(path: KeyPath, reason: object = None) -> Problem:
+    """A value that the models refuse, or a key that they do not have; `reason` is the validator's own error, if it had one."""
+    place = locate(path)
     if place.field is None:
         return _unknown_key(place)
     expected = kind(place.field).expected
-    reason = error.get("ctx", {}).get("error")
     if isinstance(reason, Refused):
         expected += f" ({reason})"
     name = place.path[-1] if isinstance(place.path[-1], str) else place.path[-2]
-    if len(place.path) <= 2 and table_of(place.field):  # noqa: PLR2004 - a section, or one of its tables
+    if not any(isinstance(part, str) for part in place.path[1:]):  # a section, or one of its tables
         mend = f"write it as [[{name}]]" if is_list(place.field) else f"write it as [{name}]"
     else:
         mend = f"write for example {name} = {example(place.field)}"
-    return Problem((error["loc"] if kind(place.field).secret else place.path,), expected, mend)
+    return Problem((path if kind(place.field).secret else place.path,), expected, mend)
 
 
 def unknown_variable(name: str, path: KeyPath) -> str:
@@ -115,7 +112,7 @@ def unknown_variable(name: str, path: KeyPath) -> str:
     close = get_close_matches(name.upper().removeprefix(PREFIX), known, n=1, cutoff=0.8) if len(path) == 1 else ()
     meant = known[close[0]] if close else suggestion(path)
     mend = f"did you mean {variable(meant)}?" if meant else "unset it, or see docs/configuration.md"
-    return f"{name}: expected the name of a setting; {mend}"
+    return f"{bare(name)}: expected the name of a setting; {mend}"
 
 
 def _unknown_key(place: Place) -> Problem:

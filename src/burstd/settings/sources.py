@@ -83,6 +83,10 @@ def read_environment(environ: Mapping[str, str]) -> Environment:
             problems.append(unknown_variable(name, path))
         else:
             variables[path] = name
+    for path, name in variables.items():
+        whole = next((variables[path[:length]] for length in range(1, len(path)) if path[:length] in variables), None)
+        if whole:
+            problems.append(f"{name}: expected {whole} to hold the whole alone, as JSON; unset one of the two")
     values = _Source({name.lower(): environ[name] for name in variables.values()})()
     return Environment(values, variables, problems)
 
@@ -121,14 +125,3 @@ class _Source(EnvSettingsSource):
             return super().decode_complex_value(field_name, field, value)
         except ValueError:
             return value
-
-    def prepare_field_value(
-        self,
-        field_name: str,
-        field: FieldInfo,
-        value: Any,  # noqa: ANN401 - as pydantic-settings has it
-        value_is_complex: bool,  # noqa: FBT001 - the same
-    ) -> Any:  # noqa: ANN401 - the same
-        prepared = super().prepare_field_value(field_name, field, value, value_is_complex)
-        # pydantic-settings passes over BURSTD_CORE__0__NAME where BURSTD_CORE is there too.
-        return _merged(prepared, self.explode_env_vars(field_name, field, self.env_vars)) if isinstance(prepared, list) else prepared

@@ -60,7 +60,11 @@ def _no_bool(value: object) -> object:
 
 
 def _blank_is_none(value: object) -> object:
-    return None if value in ("", "none", 0) and not isinstance(value, bool) else value
+    return None if value in ("", "none") else value
+
+
+def _zero_is_none(value: object) -> object:
+    return None if value in (0, "0", "", "none") and not isinstance(value, bool) else value
 
 
 def _matching(pattern: str) -> AfterValidator:
@@ -188,10 +192,10 @@ LoadUnits = Annotated[float, _before(_no_bool), Kind("a number", "load units")]
 Ratio = Annotated[float, _before(_no_bool), Kind("a number", "ratio")]
 Instances = Annotated[int, _before(_no_bool), Kind("a whole number", "instances")]
 Attempts = Annotated[int, _before(_no_bool), Kind("a whole number", "attempts")]
-Connections = Annotated[int | None, _before(_no_bool), _before(_blank_is_none), Kind("a whole number", "connections")]
+Connections = Annotated[int | None, _before(_no_bool), _before(_zero_is_none), Kind("a whole number", "connections")]
 Weight = Annotated[int | Literal["auto"], _before(_weight), Kind(f'"auto" or a whole number from 1 to {GREATEST_WEIGHT}', "weight")]
 Port = Annotated[int, _before(_no_bool), Kind("a port", "TCP port")]
-OptionalPort = Annotated[int | None, _before(_no_bool), _before(_blank_is_none), Kind("a port, or 0 for none", "TCP port")]
+OptionalPort = Annotated[int | None, _before(_no_bool), _before(_zero_is_none), Kind("a port, or 0 for none", "TCP port")]
 
 Text = Annotated[str, _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line, not empty")]
 OptionalText = Annotated[str | None, _before(_blank_is_none), _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line")]

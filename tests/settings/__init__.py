@@ -1,0 +1,1 @@
+"""Settings: what is accepted, what is refused and in which words, and what becomes of it."""
