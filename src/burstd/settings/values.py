@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -184,44 +184,45 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
-_before: Callable[..., BeforeValidator] = BeforeValidator
 _HAPROXY_NAME: Final = "a name of letters, digits, dash, underscore, dot or colon, without spaces"
 
-Seconds = Annotated[float, _before(parse_duration), Kind(A_DURATION, "seconds")]
-LoadUnits = Annotated[float, _before(_no_bool), Kind("a number", "load units")]
-Ratio = Annotated[float, _before(_no_bool), Kind("a number", "ratio")]
-Instances = Annotated[int, _before(_no_bool), Kind("a whole number", "instances")]
-Attempts = Annotated[int, _before(_no_bool), Kind("a whole number", "attempts")]
-Connections = Annotated[int | None, _before(_no_bool), _before(_zero_is_none), Kind("a whole number", "connections")]
-Weight = Annotated[int | Literal["auto"], _before(_weight), Kind(f'"auto" or a whole number from 1 to {GREATEST_WEIGHT}', "weight")]
-Port = Annotated[int, _before(_no_bool), Kind("a port", "TCP port")]
-OptionalPort = Annotated[int | None, _before(_no_bool), _before(_zero_is_none), Kind("a port, or 0 for none", "TCP port")]
+Seconds = Annotated[float, BeforeValidator(parse_duration), Kind(A_DURATION, "seconds")]
+LoadUnits = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "load units")]
+Ratio = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "ratio")]
+Instances = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "instances")]
+Attempts = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "attempts")]
+Connections = Annotated[int | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a whole number", "connections")]
+Weight = Annotated[int | Literal["auto"], BeforeValidator(_weight), Kind(f'"auto" or a whole number from 1 to {GREATEST_WEIGHT}', "weight")]
+Port = Annotated[int, BeforeValidator(_no_bool), Kind("a port", "TCP port")]
+OptionalPort = Annotated[int | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a port, or 0 for none", "TCP port")]
 
 Text = Annotated[str, _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line, not empty")]
-OptionalText = Annotated[str | None, _before(_blank_is_none), _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line")]
+OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line")]
 FleetName = Annotated[
     str, _matching(r"[a-z][a-z0-9-]{0,15}"), Kind("a lower-case letter, then at most 15 lower-case letters, digits or dashes")
 ]
 HaproxyName = Annotated[str, _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
-OptionalHaproxyName = Annotated[str | None, _before(_blank_is_none), _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
+OptionalHaproxyName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,63}"), Kind("a name of letters, digits, dash, underscore or dot, without spaces")]
-GroupName = Annotated[str | None, _before(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
+GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
 Exporter = Annotated[str, AfterValidator(_exporter), Kind("an http or https URL with a host")]
 Listen = Annotated[str, AfterValidator(_listen), Kind('HOST:PORT, or "" for none')]
 Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]
 CheckPath = Annotated[str, _matching(r"/[!-~]*"), Kind("a path that starts with / and has no spaces")]
 
-Anchored = Annotated[Path, _before(_anchored), Kind("a path")]
-OptionalAnchored = Annotated[Path | None, _before(_anchored), _before(_blank_is_none), Kind("a path")]
+Anchored = Annotated[Path, BeforeValidator(_anchored), Kind("a path")]
+OptionalAnchored = Annotated[Path | None, BeforeValidator(_anchored), BeforeValidator(_blank_is_none), Kind("a path")]
 SocketPath = Annotated[Anchored, AfterValidator(_fits_a_socket), Kind("the path of a unix socket")]
 OptionalDocument = Annotated[
     Document | None,
-    _before(_document),
-    _before(_blank_is_none),
+    BeforeValidator(_document),
+    BeforeValidator(_blank_is_none),
     PlainSerializer(lambda document: str(document.path) if document else None),
     Kind("the path of a readable text file"),
 ]
 
-Tags = Annotated[dict[str, str], AfterValidator(_tags), _before(_from_json), Kind("a table of texts")]
-SecretTable = Annotated[dict[str, Secret[Any]], _before(_finite), _before(_from_json), Kind("a table", secret=True)]
-SecretFiles = Annotated[dict[str, Secret[Anchored]], _before(_from_json), Kind("a table of paths, one for each argument", secret=True)]
+Tags = Annotated[dict[str, str], AfterValidator(_tags), BeforeValidator(_from_json), Kind("a table of texts")]
+SecretTable = Annotated[dict[str, Secret[Any]], BeforeValidator(_finite), BeforeValidator(_from_json), Kind("a table", secret=True)]
+SecretFiles = Annotated[
+    dict[str, Secret[Anchored]], BeforeValidator(_from_json), Kind("a table of paths, one for each argument", secret=True)
+]
