@@ -6,6 +6,7 @@ takes it over from the roster.
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from collections.abc import Callable
@@ -117,6 +118,10 @@ class Daemon:
         self._news: list[Event] = []
         how = "plans and does nothing (dry run)" if dry_run else f"takes over {len(roster.fleet())} instances"
         self._tell(f"burstd {burstd.__version__} has started and {how}")
+        watchdog = notify.watchdog()
+        if watchdog is not None and watchdog < 2 * self._schedule.interval:
+            limit = f"WatchdogSec={watchdog:g}, fleet.poll_interval = {self._schedule.interval:g} s"
+            self._tell(f"systemd ends this daemon between two cycles ({limit}); raise WatchdogSec to a few poll intervals", bad=True)
 
     def stop(self) -> None:
         """End after the running cycle. Safe in a signal handler."""
@@ -225,9 +230,7 @@ class Daemon:
         except BurstdError as error:
             problems = error.problems if isinstance(error, InvalidSettings) else (str(error),)
             self._metrics.reload(failed=True)
-            for problem in problems:
-                logs.logger().error(f"settings: {problem}")
-            self._tell(f"reload refused, the old settings stay in force: {'; '.join(problems)}")
+            self._tell(f"reload refused, the old settings stay in force: {'; '.join(problems)}", bad=True)
             return
         settings = self._doors.settings
         logs.configure(settings.log.level, settings.log.format)
@@ -236,9 +239,9 @@ class Daemon:
         self._metrics.reload(failed=False)
         self._tell("settings reloaded, in force from this cycle on")
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, *, bad: bool = False) -> None:
         """Say what the daemon itself has done: in the log, in `burstd events`, and in the roster."""
-        logs.logger().info(text)
+        logs.logger().log(logging.ERROR if bad else logging.INFO, text)
         event = Event(self._doors.ports.clock.now(), "daemon", "", text)
         self._news.append(event)
         if not self._dry_run:
@@ -262,12 +265,14 @@ def run(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, d
         doors.close()
 
 
-def once(settings: Settings, connect: Callable[[Settings], Doors], *, dry_run: bool = False, show: Show = _quiet) -> int:
+def once(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, dry_run: bool = False, show: Show = _quiet) -> int:
     """Run one cycle, and wait until its cloud calls have ended, each by its own deadline; the exit code: 1 where anything failed.
 
     Raises:
         BurstdError: it could not start, or the roster failed.
     """
+    settings = load()
+    logs.configure(settings.log.level, settings.log.format)
     doors = connect(settings)
     try:
         policy = settings.policy(doors.ports.roster.owner())

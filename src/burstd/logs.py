@@ -46,6 +46,7 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
         redact,
         structlog.processors.format_exc_info,  # plain tracebacks: pretty ones print the local variables, and every secret among them
         cut_queries,
+        order,
     ]
     last = (
         structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
@@ -84,6 +85,11 @@ def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def cut_queries(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Cut the query strings from what libraries and tracebacks say: clouds take user-data and signatures there."""
     return {**event, **{key: _QUERY.sub("?…", str(event[key])) for key in ("event", "exception") if key in event}}
+
+
+def order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Put first what a person looks for first."""
+    return {**{key: event[key] for key in ("timestamp", "level", "event") if key in event}, **event}
 
 
 def _redacted(key: str, value: object) -> object:
@@ -127,7 +133,7 @@ class TurnLog:
                 log.info(event.text, subject=event.subject)
         for done in turn.report.done:
             if done.fault is None and (name := _subject(done.action)):
-                log.info("done", action=kind(done.action), name=name)
+                log.info("started" if isinstance(done.action, CallCloud) else "done", action=kind(done.action), name=name)
         for broken in turn.plan.violations:
             log.error(broken.text, invariant=broken.invariant)
 

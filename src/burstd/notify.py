@@ -30,6 +30,13 @@ def stopping() -> None:
     _tell("STOPPING=1")
 
 
+def watchdog() -> float | None:
+    """Seconds after which systemd ends a service that has not fed it; None where it does not watch this process."""
+    told = os.environ.get("WATCHDOG_USEC", "")
+    watched = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    return int(told) / 1e6 if told.isdigit() and watched else None
+
+
 def _tell(*lines: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):

@@ -159,7 +159,7 @@ def test_one_cycle_runs_and_what_its_calls_have_come_to_is_on_record(tmp_path: P
     world.overload()
     turns: list[Turn] = []
     settings = load(write_settings(tmp_path), {})
-    code = once(settings, lambda given: MemoryDoors(world, given), show=lambda turn, _policy: turns.append(turn))
+    code = once(lambda: settings, lambda given: MemoryDoors(world, given), show=lambda turn, _policy: turns.append(turn))
     assert (code, len(turns)) == (STOPPED, 1)
     (instance,) = world.roster.fleet()
     assert instance.phase not in {Phase.INTENDED, Phase.REQUESTED, Phase.UNKNOWN}
@@ -169,14 +169,14 @@ def test_one_cycle_runs_and_what_its_calls_have_come_to_is_on_record(tmp_path: P
 
 def test_one_cycle_fails_where_a_peer_does(tmp_path: Path, world: World) -> None:
     world.load.fail("core-1")
-    assert once(load(write_settings(tmp_path), {}), lambda given: MemoryDoors(world, given)) == BROKEN
+    assert once(lambda: load(write_settings(tmp_path), {}), lambda given: MemoryDoors(world, given)) == BROKEN
 
 
 def test_one_dry_cycle_does_nothing(tmp_path: Path, world: World) -> None:
     world.overload()
     turns: list[Turn] = []
     once(
-        load(write_settings(tmp_path), {}),
+        lambda: load(write_settings(tmp_path), {}),
         lambda given: MemoryDoors(world, given),
         dry_run=True,
         show=lambda turn, _policy: turns.append(turn),
@@ -208,3 +208,11 @@ def test_status_says_so_when_nothing_is_to_be_done(tmp_path: Path, world: World)
         status = daemon.client.get("/v1/status")
         assert status["sentence"].startswith("nothing to do, because")
         assert json.dumps(status)
+
+
+def test_a_watchdog_with_less_patience_than_the_poll_interval_is_said_at_the_start(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+    with running(tmp_path, world):
+        assert any("raise WatchdogSec" in each.text for each in world.roster.events(10))

@@ -133,7 +133,7 @@ def test_every_action_that_was_done_is_said_and_every_broken_invariant_is_an_err
     turn = rich_turn()
     logs.TurnLog().record(turn)
     said = lines(journal)
-    assert [line["action"] for line in said if line["event"] == "done"] == ["create", "destroy"]
+    assert [line["action"] for line in said if line["event"] == "started"] == ["create", "destroy"]
     assert [line["invariant"] for line in said if line["level"] == "error"] == ["max"]
     assert any(line.get("subject") == turn.events[0].subject for line in said)
 

@@ -56,3 +56,22 @@ def test_a_supervisor_that_does_not_read_never_holds_the_daemon_up(systemd: sock
     assert systemd.fileno() >= 0
     for _ in range(5000):  # far beyond the socket's queue: a blocking send would hang here
         notify.alive("nothing to do")
+
+
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ({}, None),
+        ({"WATCHDOG_USEC": "60000000"}, 60.0),
+        ({"WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+    ],
+)
+def test_the_watchdogs_patience_is_known_where_it_watches_this_process(
+    variables: dict[str, str], seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WATCHDOG_USEC", "WATCHDOG_PID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert notify.watchdog() == seconds

@@ -9,12 +9,15 @@ import json
 import os
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from burstd.cli.client import Client
 from burstd.errors import AskOperator
+
+if TYPE_CHECKING:
+    from burstd.settings import Settings
 
 DEFAULT_CONFIG: Final = "/etc/burstd/burstd.toml"
 """As burstd.settings has it; repeated, because importing the settings takes longer than a whole verb may."""
@@ -53,6 +56,19 @@ def asks_daemon(function: Function) -> Function:
         function(*args, client=Client(socket or _configured_socket(config)), **others)
 
     return verb
+
+
+def settings_of(config: str) -> Settings:
+    """The settings of that file with the environment over it; the default file may be missing, where the environment says it all.
+
+    Raises:
+        InvalidSettings: with every problem found, a line each.
+    """
+    from pathlib import Path
+
+    from burstd.settings import load
+
+    return load(None if config == DEFAULT_CONFIG else Path(config), os.environ)
 
 
 def tell(sentence: str, *, as_json: bool) -> None:

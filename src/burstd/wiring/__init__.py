@@ -22,6 +22,7 @@ from burstd.model.fleet import Instance
 from burstd.model.naming import is_instance_name
 from burstd.ports import Clock, Ports
 from burstd.settings import Settings
+from burstd.settings.sections import PoolSettings
 from burstd.wiring.succession import Succession
 
 _FIXED = (
@@ -62,7 +63,7 @@ class Wiring:
             self._pools = cloud_pools(settings)
             self._load = load_of(settings, clock)
             self._content = content_of(settings)
-            self._cloud = Succession(LibcloudCloud(self._pools, self._owner, clock))
+            self._cloud = Succession(cloud_of(settings, self._pools, self._owner, clock))
             self.settings = settings
             self.ports = Ports(clock, self._load, self._content, gateway_of(settings, self._owner), self._cloud, roster)
         except BaseException:
@@ -79,8 +80,8 @@ class Wiring:
         _refuse([*_fixed(old, settings), *stranded(settings, ports.roster.fleet())])
         pools = cloud_pools(settings)
         gateway = gateway_of(settings, self._owner)
-        if pools != self._pools:
-            self._cloud.succeed(LibcloudCloud(pools, self._owner, ports.clock))
+        if (pools, settings.fleet.poll_interval) != (self._pools, old.fleet.poll_interval):
+            self._cloud.succeed(cloud_of(settings, pools, self._owner, ports.clock))
             self._pools = pools
         if settings.load != old.load:
             self._load.close()
@@ -114,6 +115,11 @@ def content_of(settings: Settings) -> HttpContent:
     return HttpContent(settings.load.deadline)
 
 
+def cloud_of(settings: Settings, pools: Sequence[CloudPool], owner: str, clock: Clock) -> LibcloudCloud:
+    """The clouds, each listed once a cycle."""
+    return LibcloudCloud(pools, owner, clock, list_every=settings.fleet.poll_interval)
+
+
 def gateway_of(settings: Settings, owner: str) -> HAProxyGateway:
     """HAProxy, as the fleet of this owner may touch it."""
     haproxy = settings.haproxy
@@ -133,21 +139,24 @@ def ours(settings: Settings, owner: str) -> Callable[[str], bool]:
     return lambda name: name not in cores and is_instance_name(settings.fleet.name, owner, name)
 
 
-def cloud_pools(settings: Settings) -> tuple[CloudPool, ...]:
-    """The pools with their secrets, read from their files now.
+def cloud_pool(pool: PoolSettings) -> CloudPool:
+    """One pool with its secrets, read from their files now.
 
     Raises:
         InvalidSettings: files that cannot be read, one line each.
     """
+    return CloudPool(pool.name, pool.driver, pool.driver_arguments(), pool.image, pool.size, pool.location, pool.create_arguments())
+
+
+def cloud_pools(settings: Settings) -> tuple[CloudPool, ...]:
+    """Every pool; all of their problems at once."""
     pools: list[CloudPool] = []
     problems: list[str] = []
     for pool in settings.pool:
         try:
-            arguments = pool.driver_arguments()
+            pools.append(cloud_pool(pool))
         except InvalidSettings as error:
             problems.extend(error.problems)
-            continue
-        pools.append(CloudPool(pool.name, pool.driver, arguments, pool.image, pool.size, pool.location, pool.create_arguments()))
     _refuse(problems)
     return tuple(pools)
 

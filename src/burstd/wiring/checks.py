@@ -1,0 +1,235 @@
+"""What `burstd check` looks at: the state folder, HAProxy, every exporter, every pool, and where the daemon will listen.
+
+It changes nothing and takes no lock, so it may run beside the daemon. What it cannot know, it does not claim.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import socket as sockets
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from burstd.adapters.clock import SystemClock
+from burstd.adapters.libcloud import probe as probe_pool
+from burstd.adapters.local import register
+from burstd.errors import AskOperator, Retry
+from burstd.model.faults import Fault, FaultKind
+from burstd.model.gateway import GatewayView, ServerStatus
+from burstd.model.load import Sample, Target
+from burstd.settings import Settings
+from burstd.settings.sections import CoreSettings, PoolSettings
+from burstd.wiring import cloud_pool, gateway_of, load_of
+
+_DOWN: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.THROTTLED})
+"""Faults of an exporter that may pass by themselves; the others need somebody."""
+
+_REMOVES_SAFELY: Final = (3, 0, 0)
+"""The first HAProxy that refuses the removals which can crash earlier ones: from there on `option redispatch` is no must."""
+
+
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        part: "settings", "state", "haproxy", "core", "pool", "control" or "metrics".
+        text: one line; where it is not ok, with the mend.
+        down: it failed because a peer is down, and nobody need mend anything here.
+    """
+
+    level: Level
+    part: str
+    text: str
+    down: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What this finding alone makes of the exit code."""
+        return 0 if self.level is not Level.FAIL else 1 if self.down else 2
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
+    """Every check with what it is about, for people who wait; call each once."""
+    yield "the state folder", partial(_state, settings)
+    yield "HAProxy", partial(_haproxy, settings)
+    for core in settings.core:
+        yield f"the exporter of {core.name}", partial(_exporter, settings, core)
+    for pool in settings.pool:
+        yield f"pool {pool.name}", partial(_pool, pool)
+    yield "the control socket", partial(_control, settings)
+    yield "the metrics address", partial(_metrics, settings)
+
+
+def _ok(part: str, text: str) -> Finding:
+    return Finding(Level.OK, part, text)
+
+
+def _warning(part: str, text: str) -> Finding:
+    return Finding(Level.WARNING, part, text)
+
+
+def _fail(part: str, text: str, *, down: bool = False) -> Finding:
+    return Finding(Level.FAIL, part, text, down)
+
+
+def _state(settings: Settings) -> Iterator[Finding]:
+    yield _folder("state", f"fleet.state_dir {settings.fleet.state_dir}", settings.fleet.state_dir, "StateDirectory=burstd")
+
+
+def _folder(part: str, key: str, folder: Path, systemd: str) -> Finding:
+    """The folder can be written, or be made; where it cannot, systemd may yet make it for the service."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        above = next(each for each in folder.absolute().parents if each.exists())
+        if os.access(above, os.W_OK | os.X_OK):
+            return _ok(part, f"{key}: not there yet, and can be made")
+        return _warning(part, f"{key}: not there yet; systemd makes it ({systemd}), else create it and give it to burstd's user")
+    except OSError as error:
+        return _fail(part, f"{key}: cannot be looked at, the system says: {error.strerror}; run the check as burstd's user")
+    if not stat.S_ISDIR(found.st_mode):
+        return _fail(part, f"{key}: expected a folder, found another kind of file; move it away or name another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return _fail(part, f"{key}: not writable; give it to burstd's user, and run the check as that user")
+    return _ok(part, f"{key}: writable")
+
+
+def _haproxy(settings: Settings) -> Iterator[Finding]:
+    gateway = gateway_of(settings, owner="")
+    config_file = settings.haproxy.config_file
+    try:
+        problems = gateway.probe([core.server_name for core in settings.core], config_file)
+        yield from (_fail("haproxy", problem) for problem in problems)
+        if problems:
+            return
+        view = gateway.read()
+    except Retry as error:
+        yield _fail("haproxy", f"haproxy.socket {settings.haproxy.socket}: {error}", down=True)
+        return
+    except AskOperator as error:
+        yield _fail("haproxy", str(error))
+        return
+    version = ".".join(map(str, view.version))
+    yield _ok("haproxy", f"haproxy.backend {settings.haproxy.backend}: HAProxy {version} takes servers there at run time")
+    if config_file is None and view.version < _REMOVES_SAFELY:
+        yield _warning(
+            "haproxy",
+            "haproxy.config_file: not set, so nobody has looked for `option redispatch`, without which a removal can crash HAProxy 2.x; "
+            "name HAProxy's file",
+        )
+    yield from _core_servers(settings, view)
+
+
+def _core_servers(settings: Settings, view: GatewayView) -> Iterator[Finding]:
+    rows = [row for core in settings.core if (row := view.server(core.server_name))]
+    for row in rows:
+        if row.status in {ServerStatus.DOWN, ServerStatus.MAINT}:
+            yield _warning("haproxy", f"core server {row.name}: HAProxy has it {row.status}; look at its health check")
+    limited = [row.name for row in rows if row.maxconn]
+    if limited and settings.haproxy.maxconn is None:
+        yield _warning(
+            "haproxy",
+            f"haproxy.maxconn: not set, while {', '.join(limited)} has a maxconn; set it, or burst servers starve while requests queue",
+        )
+
+
+def _exporter(settings: Settings, core: CoreSettings) -> Iterator[Finding]:
+    load = load_of(settings, SystemClock())
+    try:
+        reading = load.read([Target(core.name, core.exporter)])[core.name]
+    finally:
+        load.close()
+    match reading:
+        case Fault(kind=kind, text=text):
+            yield _fail("core", f'core "{core.name}", exporter {core.exporter}: {text}', down=kind in _DOWN)
+        case Sample(cpus=None):
+            yield _warning(
+                "core",
+                f'core "{core.name}", exporter {core.exporter}: tells a load and no CPUs, so no weight can be solved; '
+                f"start node_exporter with its cpu collector",
+            )
+        case Sample(load1=load1, cpus=cpus):
+            yield _ok("core", f'core "{core.name}": load {load1:.2f} on {cpus} CPUs')
+
+
+def _pool(settings: PoolSettings) -> Iterator[Finding]:
+    register()
+    try:
+        problems = probe_pool(cloud_pool(settings))
+    except AskOperator as error:
+        yield _fail("pool", str(error))
+        return
+    for problem in problems:
+        mend = "; mend args or secret_files of this pool" if problem.kind is FaultKind.DENIED else ""
+        yield _fail("pool", f"{problem.text}{mend}", down=problem.peer_down)
+    if not problems:
+        yield _ok("pool", f'pool "{settings.name}": {settings.driver} answers, and lets us in')
+
+
+def _control(settings: Settings) -> Iterator[Finding]:
+    control = settings.control
+    key = f"control.socket {control.socket}"
+    if _answers(control.socket):
+        yield _ok("control", f"{key}: a daemon answers there")
+    elif control.socket.exists() and not control.socket.is_socket():
+        yield _fail("control", f"{key}: expected nothing or a socket, found another kind of file; move it away or name another path")
+    else:
+        yield _folder("control", key, control.socket.parent, "RuntimeDirectory=burstd")
+    if control.group is not None:
+        yield _group(control.group)
+
+
+def _group(group: str) -> Finding:
+    try:
+        number = grp.getgrnam(group).gr_gid
+    except KeyError:
+        return _fail("control", f"control.group {group}: no such group on this machine; create it (groupadd {group}) or name another")
+    if os.geteuid() != 0 and number not in os.getgroups():
+        return _warning("control", f"control.group {group}: whoever runs this check is no member of it; burstd's user must be")
+    return _ok("control", f"control.group {group}: known")
+
+
+def _answers(path: Path) -> bool:
+    with sockets.socket(sockets.AF_UNIX) as caller:
+        caller.settimeout(1.0)
+        try:
+            caller.connect(os.fspath(path))
+        except OSError:
+            return False
+    return True
+
+
+def _metrics(settings: Settings) -> Iterator[Finding]:
+    key = f"metrics.listen {settings.metrics.listen}"
+    if settings.metrics.address is None:
+        yield _ok("metrics", "metrics.listen: off")
+        return
+    host, port = settings.metrics.address
+    try:
+        sockets.create_server((host, port), family=sockets.AF_INET6 if ":" in host else sockets.AF_INET).close()
+    except OSError as error:
+        if _answers(settings.control.socket):
+            yield _ok("metrics", f"{key}: taken, and a daemon runs")
+            return
+        said = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        yield _fail("metrics", f"{key}: cannot listen there, the system says: {said}; stop what has it, or name another HOST:PORT")
+    else:
+        yield _ok("metrics", f"{key}: free")
