@@ -53,8 +53,10 @@ def _bars(status: Document) -> Grid:
     for each in status["cores"]:
         load, cpus = each["load1"], each["cpus"]
         level = None if load is None or (per_cpu and not cpus) else load / cpus if per_cpu else load
-        figure = Text(UNKNOWN if level is None else f"{level:.2f}", "bold red" if level is None or level > threshold else "")
-        grid.add_row(Text(each["name"], "dim"), figure, bar(level, threshold), Text(f"{threshold:g}", "dim"))
+        figure = Text(
+            f"{UNKNOWN if level is None else f'{level:.2f}'} of {threshold:g}", "bold red" if level is None or level > threshold else ""
+        )
+        grid.add_row(Text(each["name"], "dim"), figure, bar(level, threshold))
     return grid
 
 

@@ -120,6 +120,9 @@ class ControlServer:
             asyncio.run(self._serve(doors))
         except Exception:  # noqa: BLE001 - whatever ends the thread, its last words are in the log, and `alive` tells the daemon
             _LOG.exception("the control server has stopped: no verb, no scrape and no probe is answered any more")
+        finally:
+            for door in doors:  # nobody shall wait for an answer that cannot come
+                door.close()
 
     async def _serve(self, doors: list[sockets.socket]) -> None:
         await asyncio.gather(*(server.serve([door]) for server, door in zip(self._servers, doors, strict=True)))
