@@ -143,8 +143,9 @@ class ControlServer:
             door.listen(_BACKLOG)
         except OSError as error:
             door.close()
+            why = self._why_not(key, error)
             self._remove_socket()
-            raise AskOperator(self._why_not(key, error)) from error
+            raise AskOperator(why) from error
         return door
 
     def _why_not(self, key: str, error: OSError) -> str:
