@@ -31,7 +31,10 @@ _WINDOW: Final = 200
 @click.option("--follow", is_flag=True, help="Stay, and show what comes; with --json one event a line.")
 @asks_daemon
 def events(client: Client, *, limit: str, follow: bool, as_json: bool) -> None:
-    """Show what has happened: decisions, instances, orders, faults, oldest first."""
+    """Show what has happened: decisions, instances, orders, faults.
+
+    The oldest comes first. The daemon keeps the newest thousand, over restarts.
+    """
     if not (limit.isascii() and limit.isdigit()):
         raise AskOperator(f"--limit {limit}: expected a whole number from 1 to 1000")
     document = client.get(f"/v1/events?limit={limit}")

@@ -92,7 +92,8 @@ def _configured_socket(config: str | None) -> str:
         with open(path, "rb") as file:  # noqa: PTH123 - importing pathlib takes longer than reading the file
             control = tomllib.load(file).get("control", {})
     except OSError as error:
-        raise AskOperator(f"--config {path}: expected a readable settings file, the system says: {error.strerror}") from error
+        said = f"expected a readable settings file, the system says: {error.strerror}"
+        raise AskOperator(f"--config {path}: {said}; let your user read it, or name the socket with --socket") from error
     except ValueError as error:
         raise AskOperator(f"--config {path}: expected TOML, found: {error}; `burstd check` says more") from error
     socket = control.get("socket", DEFAULT_SOCKET) if isinstance(control, dict) else DEFAULT_SOCKET
