@@ -1,0 +1,1 @@
+"""From settings to ports, and from one reload to the next."""

@@ -1,0 +1,171 @@
+"""From settings to ports: what is opened first, what is ours, what a reload may change, and that nobody is asked anything."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from burstd.adapters.sqlite import SqliteRoster
+from burstd.errors import AlreadyRunning, AskOperator, InvalidSettings, Misconfigured
+from burstd.model.fleet import Phase
+from burstd.settings import Settings, load
+from burstd.wiring import Wiring, cloud_pools, ours
+from tests.site import Document, as_toml
+from tests.turns import instance
+
+GOOD: Document = {
+    "fleet": {"state_dir": "state"},
+    "haproxy": {"socket": "haproxy.sock"},
+    "core": [{"name": "core-1", "exporter": "http://127.0.0.1:9100/metrics"}],
+    "pool": [{"name": "dublin", "driver": "local", "image": "web-1", "size": "small", "args": {"state_dir": "cloud"}}],
+    "control": {"socket": "control.sock"},
+}
+
+
+@pytest.fixture
+def good() -> Document:
+    return copy.deepcopy(GOOD)
+
+
+def settings(folder: Path, tables: Document) -> Settings:
+    path = folder / "burstd.toml"
+    path.write_text(as_toml(tables))
+    return load(path, {})
+
+
+@contextmanager
+def wired(folder: Path, tables: Document) -> Iterator[Wiring]:
+    wiring = Wiring(settings(folder, tables))
+    try:
+        yield wiring
+    finally:
+        wiring.close()
+
+
+def test_one_state_folder_is_one_burstd(tmp_path: Path, good: Document) -> None:
+    with wired(tmp_path, good), pytest.raises(AlreadyRunning, match=str(os.getpid())):
+        Wiring(settings(tmp_path, good))
+
+
+def test_whatever_goes_wrong_later_lets_go_of_the_state_folder(tmp_path: Path, good: Document) -> None:
+    bad = copy.deepcopy(good)
+    bad["pool"][0]["driver"] = "ec3"
+    with pytest.raises(Misconfigured, match="ec3"):
+        Wiring(settings(tmp_path, bad))
+    with wired(tmp_path, good):
+        pass
+
+
+def test_no_peer_is_asked_and_none_need_be_there(tmp_path: Path, good: Document) -> None:
+    with wired(tmp_path, good) as wiring:
+        assert wiring.alive()
+    assert not (tmp_path / "cloud").exists()
+
+
+def test_libclouds_own_retries_are_taken_out_of_the_environment(tmp_path: Path, good: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS", "0")
+    with wired(tmp_path, good):
+        assert "LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS" not in os.environ
+
+
+def test_ours_is_the_naming_rule_for_this_owner_and_never_a_core_server(tmp_path: Path, good: Document) -> None:
+    owner = "0a1b2c3d" * 4
+    sound = settings(tmp_path, good)  # loading refuses a core server of such a name; this is the second lock on that door
+    core = sound.core[0].model_copy(update={"server": "burst-0a1b-00000000ff"})
+    is_ours = ours(sound.model_copy(update={"core": (*sound.core, core)}), owner)
+    assert is_ours("burst-0a1b-0123456789")
+    for name in (
+        "core-1",
+        "burst-0a1b-00000000ff",
+        "burst-ffff-0123456789",
+        "other-0a1b-0123456789",
+        "burst-0a1b-0123456789x",
+        "burst-0a1b-012345678",
+    ):
+        assert not is_ours(name), name
+
+
+def test_every_secret_file_that_is_missing_is_told_and_no_path_of_it(tmp_path: Path, good: Document) -> None:
+    good["pool"].append({**good["pool"][0], "name": "oslo"})
+    for pool in good["pool"]:
+        pool["secret_files"] = {"secret": str(tmp_path / "hunter2")}
+    with pytest.raises(InvalidSettings) as told:
+        cloud_pools(settings(tmp_path, good))
+    assert ["dublin" in problem or "oslo" in problem for problem in told.value.problems] == [True, True]
+    assert "hunter2" not in str(told.value)
+
+
+def test_a_secret_is_read_into_the_arguments_and_shown_by_nobody(tmp_path: Path, good: Document) -> None:
+    (tmp_path / "key").write_text("hunter2\n")
+    good["pool"][0]["secret_files"] = {"secret": "key"}
+    (pool,) = cloud_pools(settings(tmp_path, good))
+    assert pool.args["secret"] == "hunter2"
+    assert "hunter2" not in repr(pool)
+
+
+def test_a_reload_keeps_what_has_not_changed_and_replaces_what_has(tmp_path: Path, good: Document) -> None:
+    (tmp_path / "key").write_text("old")
+    good["pool"][0]["secret_files"] = {"secret": "key"}
+    with wired(tmp_path, good) as wiring:
+        before = wiring.ports
+        good["fleet"]["max"] = 7
+        wiring.rewire(settings(tmp_path, good))
+        assert wiring.settings.fleet.max == 7
+        assert (wiring.ports.roster, wiring.ports.clock, wiring.ports.load) == (before.roster, before.clock, before.load)
+        assert len(wiring._cloud._clouds) == 1
+        good["load"] = {"deadline": 1}
+        wiring.rewire(settings(tmp_path, good))
+        assert wiring.ports.load is not before.load
+        assert len(wiring._cloud._clouds) == 1
+
+
+def test_a_new_secret_behind_an_old_path_reaches_the_cloud_by_a_reload(tmp_path: Path, good: Document) -> None:
+    (tmp_path / "key").write_text("expired")
+    good["pool"][0]["secret_files"] = {"secret": "key"}
+    with wired(tmp_path, good) as wiring:
+        (tmp_path / "key").write_text("renewed")
+        wiring.rewire(settings(tmp_path, good))
+        assert len(wiring._cloud._clouds) == 2
+        assert wiring._pools[0].args["secret"] == "renewed"
+
+
+def test_keys_that_cannot_change_at_run_time_are_refused_all_at_once_and_the_old_ones_stay(tmp_path: Path, good: Document) -> None:
+    with wired(tmp_path, good) as wiring:
+        before = (wiring.settings, wiring.ports)
+        changed = copy.deepcopy(good)
+        changed["fleet"] |= {"name": "other", "state_dir": "elsewhere", "max": 9}
+        changed["control"]["socket"] = "other.sock"
+        changed["metrics"] = {"listen": "127.0.0.1:9999"}
+        changed["haproxy"]["backend"] = "other_cluster"
+        with pytest.raises(InvalidSettings) as refused:
+            wiring.rewire(settings(tmp_path, changed))
+        assert [problem.partition(" = ")[0] for problem in refused.value.problems] == [
+            "fleet.name",
+            "fleet.state_dir",
+            "haproxy.backend",
+            "control.socket",
+            "metrics.listen",
+        ]
+        assert (wiring.settings, wiring.ports) == before
+
+
+def test_a_pool_that_still_has_instances_cannot_go_neither_by_a_reload_nor_by_a_restart(tmp_path: Path, good: Document) -> None:
+    without = copy.deepcopy(good)
+    without["pool"][0]["name"] = "oslo"
+    with wired(tmp_path, good) as wiring:
+        wiring.ports.roster.save(instance(1, Phase.IN_SERVICE, pool="dublin"))
+        with pytest.raises(InvalidSettings, match=r'pool "dublin".* 1 instance'):
+            wiring.rewire(settings(tmp_path, without))
+    with pytest.raises(AskOperator, match='pool "dublin"'):
+        Wiring(settings(tmp_path, without))
+    roster = SqliteRoster(tmp_path / "state")
+    roster.save(replace(instance(1, Phase.IN_SERVICE, pool="dublin"), phase=Phase.GONE))
+    roster.close()
+    with wired(tmp_path, without):
+        pass
