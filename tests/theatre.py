@@ -51,7 +51,7 @@ class Theatre:
         self.restart()
 
     def restart(self) -> None:
-        """burstd ends at once, as by kill -9, and starts again: the memory and the calls in flight are lost, the roster is not."""
+        """End at once, as by kill -9, and start again: the memory and the calls in flight are lost, the roster is not."""
         self.cloud = MemoryCloud(self.world, OWNER)
         ports = Ports(self.world.clock, self.load, self.content, self.gateway, self.cloud, self.roster)
         self.cycle = Cycle(ports, self.policy, self._operation)

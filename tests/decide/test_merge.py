@@ -10,7 +10,8 @@ from burstd.model.decision import Direction
 from burstd.model.fleet import Orders, Override, Pause
 from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
 from burstd.model.policy import FleetPolicy
-from tests.given import DARK, NOW, decided, member, policy, world
+from tests.given import DARK, decided, member, policy, world
+from tests.turns import NOW
 
 FLEET = FleetPolicy(minimum=1, maximum=4)
 

@@ -11,7 +11,8 @@ from burstd.model.fleet import Cooldowns, Orders, Phase
 from burstd.model.load import Sample
 from burstd.model.policy import Aggregate, Policy, Step
 from burstd.model.snapshot import Snapshot
-from tests.given import AWAY, CORES, DARK, NOW, decided, loads, member, policy, world
+from tests.given import AWAY, CORES, DARK, decided, loads, member, policy, row, rows, world
+from tests.turns import NOW
 
 
 def lasting(snapshot: Snapshot, seconds: float, under: Policy | None = None, step: float = 5.0) -> Decision:
@@ -19,9 +20,7 @@ def lasting(snapshot: Snapshot, seconds: float, under: Policy | None = None, ste
     now, made = snapshot.now, decided(snapshot, under)
     while now < snapshot.now + seconds:
         now += step
-        cores = {
-            name: replace(reading, at=now) if isinstance(reading, Sample) else reading for name, reading in snapshot.cores.items()
-        }
+        cores = {name: replace(reading, at=now) if isinstance(reading, Sample) else reading for name, reading in snapshot.cores.items()}
         made = decided(replace(snapshot, now=now, cores=cores, memory=made.memory), under)
     return made
 
@@ -202,13 +201,12 @@ def test_a_removal_that_would_bring_the_load_back_is_not_wished() -> None:
     first = member(1)
     start = world(load=1.9, fleet=[first], memory=memory)
     carried = {CORES[0]: 5, CORES[1]: 5, first.name: 90}
-    now, made = NOW, decided(start)
+    view, now, made = rows(row(first)), NOW, decided(start)
     for turn in range(1, 20):
         now = NOW + 5 * turn
-        view = start.gateway
-        assert not hasattr(view, "kind")
-        servers = tuple(replace(each, requests=100 + turn * carried[each.name]) for each in view.servers)  # type: ignore[union-attr] - checked above
-        made = decided(world(load=1.9, fleet=[first], now=now, gateway=replace(view, servers=servers), memory=made.memory))  # type: ignore[type-var] - checked above
+        servers = tuple(replace(each, requests=100 + turn * carried[each.name]) for each in view.servers)
+        busy = replace(view, servers=servers)
+        made = decided(world(load=1.9, fleet=[first], now=now, gateway=busy, memory=made.memory))
     assert made.count == 1
     assert "the last 60 s wanted 1" in made.reasons[0]
 

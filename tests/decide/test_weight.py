@@ -17,8 +17,8 @@ from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
-from tests.given import AWAY, CORES, DARK, NOW, decided, member, policy, row, rows, world
-from tests.turns import server
+from tests.given import AWAY, CORES, DARK, decided, member, policy, row, rows, world
+from tests.turns import NOW, server
 
 AUTO = policy(routing={"burst_weight": None})
 WORK = 0.04

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,8 @@ from burstd.model.fleet import Phase, PoolState
 from burstd.model.gateway import AddServer, AdminState, EnableHealth, RemoveServer, ServerStatus, SetState, SetWeight
 from burstd.model.plans import RecordPool
 from burstd.plan import plan
-from tests.given import AWAY, NOW, OWNER, calls, decision, edits, fresh, listing, member, node, phases, planned, policy, records, row, rows, world
-from tests.turns import server
+from tests.given import AWAY, calls, decision, edits, fresh, listing, member, node, phases, planned, policy, records, row, rows, world
+from tests.turns import NOW, OWNER, server
 
 REFUSED = Fault("check path", FaultKind.UNREACHABLE, "refused")
 
@@ -25,7 +26,7 @@ def test_a_running_machine_with_an_address_is_asked_whether_it_serves() -> None:
 
 
 @pytest.mark.parametrize("changes", [{"state": NodeState.PENDING}, {"addresses": ()}])
-def test_a_machine_that_still_starts_is_waited_for(changes: dict[str, object]) -> None:
+def test_a_machine_that_still_starts_is_waited_for(changes: dict[str, Any]) -> None:
     booting = member(1, Phase.BOOTING, address=None)
     made = planned(world(fleet=[booting], cloud=listing(replace(node(booting), **changes))))
     assert (phases(made), made.waiting) == ({}, (f"{booting.name} boots",))

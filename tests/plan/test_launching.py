@@ -13,7 +13,8 @@ from burstd.model.gateway import AdminState, ServerStatus, SetState
 from burstd.model.naming import is_instance_name
 from burstd.model.plans import CallCloud, EditGateway, Record, RecordCooldowns, RecordPool
 from burstd.model.snapshot import Snapshot
-from tests.given import NOW, OWNER, calls, decision, edits, member, node, phases, planned, policy, records, row, rows, world
+from tests.given import calls, decision, edits, member, node, phases, planned, policy, records, row, rows, world
+from tests.turns import NOW, OWNER
 
 STOCK = Fault("pool dublin", FaultKind.NO_CAPACITY, "out of stock")
 
@@ -43,6 +44,11 @@ def test_what_could_not_be_sent_is_sent_by_a_later_cycle() -> None:
     waiting = member(1, Phase.INTENDED, attempted_at=None, attempts=0)
     made = planned(world(fleet=[waiting]), 1)
     assert [call.operation for call in calls(made) if isinstance(call, CreateCall)] == [waiting.operation]
+
+
+def test_what_could_not_be_sent_is_sent_within_max_step_too() -> None:
+    waiting = [member(number, Phase.INTENDED) for number in (1, 2, 3)]
+    assert len(calls(planned(world(fleet=waiting), 3))) == 2
 
 
 def test_what_is_intended_and_no_longer_wanted_is_never_sent() -> None:

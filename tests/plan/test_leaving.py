@@ -11,8 +11,8 @@ from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Cooldowns, Orders, Override, Phase
 from burstd.model.gateway import AdminState, CutSessions, RemoveServer, ServerStatus, SetState
 from burstd.model.plans import Note, RecordCooldowns, RecordOrders
-from tests.given import AWAY, NOW, calls, decision, edits, listing, member, node, phases, planned, records, row, rows, world
-
+from tests.given import AWAY, calls, decision, edits, listing, member, node, phases, planned, records, row, rows, world
+from tests.turns import NOW
 
 
 def test_the_youngest_leaves_first() -> None:

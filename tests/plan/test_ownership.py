@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from burstd.model.cloud import CloudView, CreateCall, DestroyCall, Listing, Node
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Instance, Phase
 from burstd.model.plans import Plan
-from tests.given import AWAY, NOW, calls, decision, listing, member, node, phases, planned, records, rows, world
+from tests.given import AWAY, calls, decision, listing, member, node, phases, planned, records, rows, world
+from tests.turns import NOW
 
 FAILED = CloudView(listings=(Listing("dublin", NOW - 1, Fault("pool dublin", FaultKind.UNREACHABLE, "reset"), 1),))
 
@@ -112,10 +114,8 @@ def test_a_machine_of_ours_without_a_record_is_an_orphan_and_destroyed() -> None
     assert calls(made) == [DestroyCall(orphan.operation, "dublin", "i-7")]
 
 
-@pytest.mark.parametrize(
-    "changes", [{"owner": None}, {"owner": "somebody-else"}, {"operation": None}, {"owner": None, "operation": None}]
-)
-def test_a_stranger_is_never_touched_however_alike_its_name(changes: dict[str, str | None]) -> None:
+@pytest.mark.parametrize("changes", [{"owner": None}, {"owner": "somebody-else"}, {"operation": None}, {"owner": None, "operation": None}])
+def test_a_stranger_is_never_touched_however_alike_its_name(changes: dict[str, Any]) -> None:
     assert listed([], replace(node(member(7)), **changes)).actions == ()
 
 

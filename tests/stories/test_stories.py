@@ -141,6 +141,15 @@ def test_without_tokens_a_lost_answer_is_found_by_its_tag_and_a_lost_request_is_
     told(lost, r"may or may not exist", r"call burst-.* abandoned, launch burst-")
 
 
+def test_a_machine_that_turns_up_after_its_create_was_abandoned_is_destroyed() -> None:
+    site = Theatre(MemoryPool("dublin", tokens=False, late=700))
+    site.world.creates.append(CreateTrouble.LATE)
+    site.cycle.order(ScaleTo(1, "anna"))
+    site.run(1500)
+    assert len(site.world.machines) == 2
+    assert site.billed() == [each.node_id for each in site.fleet]
+
+
 def test_a_pool_that_is_out_of_stock_is_passed_over() -> None:
     site = Theatre(MemoryPool("dublin", capacity=0), MemoryPool("oslo"))
     site.set_load(9.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import assert_never
 
 from burstd.errors import AskOperator
 from burstd.model.fleet import Instance, Orders, Override, Pause
@@ -31,10 +32,16 @@ def carry_out(order: Order, orders: Orders, policy: FleetPolicy, fleet: Sequence
             what = {Pause.OUT: "scale-out is", Pause.IN: "scale-in is", Pause.BOTH: "scale-out and scale-in are"}[pause]
             return replace(orders, pause=pause), f"{what} paused until `burstd resume`"
         case DrainInstance(name=name):
-            if all(each.name != name for each in fleet):
-                known = ", ".join(each.name for each in fleet) or "there are none"
-                raise AskOperator(f"drain: {name} is no instance of this fleet; name one of: {known}")
-            return replace(orders, drains=orders.drains | {name}), f"{name} is drained and then destroyed"
+            return _drain(name, orders, fleet)
+        case _ as never:
+            assert_never(never)
+
+
+def _drain(name: str, orders: Orders, fleet: Sequence[Instance]) -> tuple[Orders, str]:
+    if all(each.name != name for each in fleet):
+        known = ", ".join(each.name for each in fleet) or "there are none"
+        raise AskOperator(f"drain: {name} is no instance of this fleet; name one of: {known}")
+    return replace(orders, drains=orders.drains | {name}), f"{name} is drained and then destroyed"
 
 
 def _override(order: ScaleTo, policy: FleetPolicy, now: float) -> Override:

@@ -98,7 +98,9 @@ def _solve(scene: _Scene, known: Weighing, learned: float, total: float) -> Weig
     return replace(
         known,
         weight=weight,
-        reason=f"the cores carry {capacity:.0f} of {total:.0f} requests/s at load {routing.target_load:g}: {share:.0%} to the burst servers",
+        reason=(
+            f"the cores carry {capacity:.0f} of {total:.0f} requests/s at load {routing.target_load:g}: {share:.0%} to the burst servers"
+        ),
         core_capacity=per_core,
         memory=replace(memory, weight=weight),
     )
