@@ -8,7 +8,8 @@ from burstd.errors import IllegalTransition
 from burstd.lifecycle import TRANSITIONS, advance, deadline, overdue
 from burstd.model.fleet import ENDED, ON_ITS_WAY, SERVING, Phase
 from burstd.model.policy import FleetPolicy
-from tests.given import NOW, member
+from tests.given import member
+from tests.turns import NOW
 
 
 def test_every_phase_stands_in_the_table_and_every_way_has_its_cause() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Phase
-from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetState, SetWeight
-from burstd.model.plans import CallCloud, Done, EditGateway, Note, Plan, Record, Report, Violation
+from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
+from burstd.model.plans import Action, CallCloud, Done, EditGateway, Note, Plan, Record, Report, Violation
 from burstd.plan.narrative import narrate, sentence
 from tests.given import decision, member, world
 
@@ -18,23 +18,21 @@ def test_a_quiet_cycle_says_that_nothing_is_to_do_and_why() -> None:
 
 
 def test_every_effect_has_its_words() -> None:
-    actions = (
+    edits: tuple[GatewayEdit, ...] = (
+        AddServer("b-1", "127.1.0.1", 80, 10),
+        SetState("b-1", AdminState.READY),
+        SetState("b-1", AdminState.DRAIN),
+        SetState("b-1", AdminState.MAINT),
+        SetWeight("b-1", 40),
+        SetWeight("b-2", 40),
+        EnableHealth("b-1"),
+        CutSessions("b-1"),
+        RemoveServer("b-1"),
+    )
+    actions: tuple[Action, ...] = (
         Record(member(2, Phase.BOOTING)),
         Record(member(3, Phase.GONE)),
-        *map(
-            EditGateway,
-            (
-                AddServer("b-1", "127.1.0.1", 80, 10),
-                SetState("b-1", AdminState.READY),
-                SetState("b-1", AdminState.DRAIN),
-                SetState("b-1", AdminState.MAINT),
-                SetWeight("b-1", 40),
-                SetWeight("b-2", 40),
-                EnableHealth("b-1"),
-                CutSessions("b-1"),
-                RemoveServer("b-1"),
-            ),
-        ),
+        *(EditGateway(edit) for edit in edits),
         CallCloud(CreateCall(ONE.operation, ONE.request)),
         CallCloud(DestroyCall(ONE.operation, "dublin", "i-1")),
     )
