@@ -39,7 +39,7 @@ def check(content: HttpContent, url: str, path: str = "/") -> Fault | None:
 @pytest.mark.parametrize(
     ("script", "kind", "words"),
     [
-        (answer("made", "201 Created"), FaultKind.MISSING, "answered 201 Created, expected 200"),
+        (answer("made", "201 Created", Location="/made"), FaultKind.MISSING, "answered 201 Created, expected 200"),
         (answer("", "204 No Content"), FaultKind.MISSING, "answered 204 No Content, expected 200"),
         (
             answer("", "301 Moved Permanently", Location="https://shop.example/"),

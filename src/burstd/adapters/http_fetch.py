@@ -35,6 +35,8 @@ IDLE: Final = 60.0
 
 _HEADERS: Final = {"User-Agent": "burstd", "Accept": "text/plain, */*;q=0.5", "Accept-Encoding": "identity"}
 _CHUNK: Final = 65536
+_CLOSED: Final = "{place} closed the connection before the end of its answer"
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _KINDS: Final = {400: FaultKind.REJECTED, 401: FaultKind.DENIED, 403: FaultKind.DENIED, 429: FaultKind.THROTTLED}
 
 
@@ -203,6 +205,8 @@ class _Line(Generic[T]):
             result = self._read(self)
             if self._connection is not None and (self._answer is None or not self._answer.isclosed()):
                 self._connection.close()  # what is left of an answer must not become the next one
+            if self._answer is not None:
+                self._answer.close()
             self.busy = False
             answers.put((self.name, result))
         if self._connection is not None:
@@ -222,14 +226,11 @@ def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
     return made(parts.hostname, parts.port), (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-_CLOSED: Final = "{place} closed the connection before the end of its answer"
-
-
 def _refusal(answer: http.client.HTTPResponse) -> tuple[FaultKind, str]:
     """Kind and text for an answer other than 200."""
     said = f"answered {answer.status} {http.client.responses.get(answer.status, '')}".rstrip()
-    if (location := answer.getheader("Location")) is not None:
-        return FaultKind.MISCONFIGURED, f"{said}, a redirect to {_printable(location)}; name the final URL"
+    if answer.status in _REDIRECTS:
+        return FaultKind.MISCONFIGURED, f"{said}, a redirect to {_printable(answer.getheader('Location', 'nowhere'))}; name the final URL"
     reason = ""
     if answer.getheader("Content-Type", "").startswith("text/plain"):
         reason = _printable(answer.read1(_CHUNK).decode("utf-8", "replace"))
