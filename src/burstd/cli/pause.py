@@ -16,8 +16,7 @@ from burstd.cli.options import asks_daemon, examples, tell
 def pause(client: Client, *, direction: str | None, reason: str, as_json: bool) -> None:
     """Stop scaling out, in, or both.
 
-    Without a direction both are stopped. Traffic goes on, weights are still steered, and what breaks is still replaced. `burstd
-    resume` ends it.
+    Without a direction both are stopped. Traffic goes on, and the weights are still steered. `burstd resume` ends it.
     """
     order = {"direction": direction or "both", "owner": login(), "reason": reason}
     tell(client.post("/v1/pause", order), as_json=as_json)
