@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from burstd.adapters.libcloud.drivers import Driver, DriverRecord
@@ -74,8 +73,6 @@ class PoolCalls:
             verdict = Verdict(FaultKind.GARBLED, "an answer without a machine")
         except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
             verdict = self._judge(seat, error, call.request.user_data)
-        if verdict.kind is FaultKind.MISSING:  # an image, a network: what was asked for, not the machine
-            verdict = replace(verdict, kind=FaultKind.REJECTED)
         fault = verdict.fault(self._pool)
         if verdict.nothing_done:
             return CreateFailed(call.operation, self._pool.name, fault, verdict.retry_after)
@@ -98,7 +95,7 @@ class PoolCalls:
                 return Destroyed(call.operation, call.node_id, absent=False)
             return self._kept(call, FaultKind.UNKNOWN, "the cloud did not confirm the destroy")
         except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
-            verdict = self._judge(seat, error)
+            verdict = self._judge(seat, error, gone=self._record.gone)
             if verdict.kind is FaultKind.MISSING:
                 return Destroyed(call.operation, call.node_id, absent=True)
             return self._kept(call, verdict.kind, verdict.text)
@@ -130,8 +127,8 @@ class PoolCalls:
             operation=tags.get(OPERATION_TAG),
         )
 
-    def _judge(self, seat: Seat, error: Exception, user_data: str | None = None) -> Verdict:
-        verdict = judge(error, seat.sent, Redactor(self._pool, user_data))
+    def _judge(self, seat: Seat, error: Exception, user_data: str | None = None, gone: Container[str] = ()) -> Verdict:
+        verdict = judge(error, seat.sent, Redactor(self._pool, user_data), gone)
         seat.leave()
         return verdict
 

@@ -49,6 +49,7 @@ class DriverRecord:
         name: libcloud's name of the provider.
         launch: the create's arguments that carry tags, token and user-data, all in the one call that makes the machine.
         find: arguments of `list_nodes` that read one machine by id; a machine that is gone must make it raise, never answer with nothing.
+        gone: the error codes that say so.
         owned: arguments of `list_nodes` that let the cloud itself filter by owner; none where it cannot.
         tags: the tags of a machine, out of libcloud's `extra`.
         addresses: of (public, private) ones, all of them, the one to reach it by first.
@@ -63,6 +64,7 @@ class DriverRecord:
     name: str
     launch: Callable[[LaunchRequest], dict[str, Any]]
     find: Callable[[str], dict[str, Any]]
+    gone: frozenset[str]
     owned: Callable[[str], dict[str, Any]] = lambda owner: {}  # noqa: ARG005 - most clouds cannot filter
     tags: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _tags
     addresses: Callable[[list[str], list[str]], list[str]] = _public_first
@@ -180,6 +182,7 @@ DRIVERS: Final[dict[str, DriverRecord]] = {
             name="local",
             launch=_local_launch,
             find=lambda node_id: {"ex_node_ids": [node_id]},
+            gone=frozenset({"InvalidInstanceID.NotFound"}),
             tokens=True,
             catalogue=True,
         ),
@@ -187,6 +190,7 @@ DRIVERS: Final[dict[str, DriverRecord]] = {
             name="ec2",
             launch=_ec2_launch,
             find=lambda node_id: {"ex_node_ids": [node_id]},
+            gone=frozenset({"InvalidInstanceID.NotFound"}),
             # Also because libcloud ignores EC2's nextToken: unfiltered, a long list is silently cut.
             owned=lambda owner: {"ex_filters": {f"tag:{OWNER_TAG}": owner}},
             location=_ec2_zone,

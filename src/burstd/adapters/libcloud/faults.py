@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus
@@ -56,7 +56,6 @@ DENIED: Final = frozenset(
         "UnauthorizedOperation",
     }
 )
-MISSING: Final = frozenset({"InvalidInstanceID.NotFound"})
 
 LONGEST_WAIT: Final = 3600.0
 """Seconds of patience a cloud may ask for; beyond it, its figure is more likely wrong than meant."""
@@ -111,7 +110,7 @@ class Redactor:
         return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
 
 
-def judge(error: Exception, sent: int | None, redact: Redactor) -> Verdict:
+def judge(error: Exception, sent: int | None, redact: Redactor, gone: Container[str] = ()) -> Verdict:
     """What this exception of a call means.
 
     Args:
@@ -119,12 +118,13 @@ def judge(error: Exception, sent: int | None, redact: Redactor) -> Verdict:
         sent: requests that the call had begun; None where not even the driver could be made. From the second one on nothing is
             certain: some drivers ask about their create for minutes, and a failure of that question says nothing about the create.
         redact: for the cloud's own words, where they are repeated at all.
+        gone: the codes by which this cloud says that the machine asked about is not there; a 404 alone may come from anywhere.
     """
-    verdict = _judge(error, sent or 0, redact)
+    verdict = _judge(error, sent or 0, redact, gone)
     return replace(verdict, nothing_done=sent is None or (verdict.nothing_done and sent <= 1))
 
 
-def _judge(error: Exception, sent: int, redact: Redactor) -> Verdict:  # noqa: PLR0911 - a table, a line for each type
+def _judge(error: Exception, sent: int, redact: Redactor, gone: Container[str]) -> Verdict:  # noqa: PLR0911 - a table, a line for each type
     from libcloud.common.exceptions import BaseHTTPError
     from libcloud.common.types import InvalidCredsError, MalformedResponseError
     from libcloud.compute.types import KeyPairDoesNotExistError
@@ -138,7 +138,7 @@ def _judge(error: Exception, sent: int, redact: Redactor) -> Verdict:  # noqa: P
         case MalformedResponseError():  # its text is the whole body
             return Verdict(FaultKind.GARBLED, "an answer that is not the cloud's protocol")
         case BaseHTTPError():
-            return _judge_status(error, redact)
+            return _judge_status(error, redact, gone)
         case RequestException():
             return _judge_transport(error)
         case OSError():
@@ -154,7 +154,7 @@ def _judge(error: Exception, sent: int, redact: Redactor) -> Verdict:  # noqa: P
     return Verdict(FaultKind.UNKNOWN, f"an error that nobody knows ({type(error).__name__})")
 
 
-def _judge_status(error: BaseHTTPError, redact: Redactor) -> Verdict:
+def _judge_status(error: BaseHTTPError, redact: Redactor, gone: Container[str]) -> Verdict:
     """An answer of the API itself, with an HTTP status and, if it was readable, a code before the first colon."""
     status = error.code if isinstance(error.code, int) else 0
     words = "" if error.message is None else str(error.message)
@@ -169,8 +169,8 @@ def _judge_status(error: BaseHTTPError, redact: Redactor) -> Verdict:
         return Verdict(FaultKind.THROTTLED, text, nothing_done=True, retry_after=_patience(error))
     if code in DENIED or status in {401, 403}:
         return Verdict(FaultKind.DENIED, f"the cloud does not let us{_bracketed(words)}", nothing_done=refused)
-    if code in MISSING or status == 404:  # noqa: PLR2004 - HTTP's own number
-        return Verdict(FaultKind.MISSING, text, nothing_done=refused)
+    if code in gone:
+        return Verdict(FaultKind.MISSING, text, nothing_done=True)
     if refused:
         return Verdict(FaultKind.REJECTED, text, nothing_done=True)
     return Verdict(FaultKind.UNREACHABLE, f"the cloud failed: {text}")

@@ -146,7 +146,7 @@ class LocalNodeDriver(NodeDriver):
             machine = self._find(self._machines.all(), node.id)
         lock = self._machines.lock(machine)
         identity = process.holder(lock)
-        if process.alive(lock) and (identity is None or not process.end(identity) or process.alive(lock)):
+        if process.alive(lock) and (identity is None or not process.end(identity, process.PATIENCE) or process.alive(lock)):
             return False
         with self._account(), self._machines.changing():
             machine = self._find(self._machines.all(), node.id)

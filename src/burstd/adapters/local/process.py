@@ -120,7 +120,7 @@ def holder(lock: Path) -> Identity | None:
     return Identity(int(pid), int(started))
 
 
-def end(identity: Identity, patience: float = PATIENCE) -> bool:
+def end(identity: Identity, patience: float) -> bool:
     """End this very process: SIGTERM, after `patience` seconds SIGKILL. True once it is dead; whoever has its pid by then is left alone."""
     try:
         # From here on the descriptor means this process and no later one, so the identity is checked once.

@@ -47,41 +47,43 @@ class Application(Collector):
         self.ending = False
         self._service = service
         self._queue = RunQueue(workers, time.monotonic())
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._worker_free = threading.Condition(self._lock)
+        self._all_answered = threading.Condition(self._lock)
         self._in_flight = 0
 
     @contextmanager
     def answering(self) -> Iterator[None]:
         """One request, from its first line to the last byte of its answer: what the end waits for."""
-        with self._changed:
+        with self._lock:
             self._in_flight += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._in_flight -= 1
-                self._changed.notify_all()
+                self._all_answered.notify()
 
     def work(self) -> None:
         """Wait for a worker and hold it for the service time."""
-        with self._changed:
+        with self._lock:
             self._queue.arrive(time.monotonic())
-            self._changed.wait_for(lambda: self._queue.free)
+            self._worker_free.wait_for(lambda: self._queue.free)
             worker = self._queue.start(time.monotonic())
         time.sleep(self._service())
-        with self._changed:
+        with self._lock:
             self._queue.finish(worker, time.monotonic())
-            self._changed.notify_all()
+            self._worker_free.notify()
 
     def end(self, patience: float) -> None:
         """Answer what is in flight, for at most `patience` seconds."""
-        with self._changed:
+        with self._lock:
             self.ending = True
-            self._changed.wait_for(lambda: self._in_flight == 0, patience)
+            self._all_answered.wait_for(lambda: self._in_flight == 0, patience)
 
     def collect(self) -> Iterator[Metric]:
         """The two families of node_exporter that burstd reads."""
-        with self._changed:
+        with self._lock:
             now = time.monotonic()
             load1, seconds = self._queue.load1(now), self._queue.cpu_seconds(now)
         load = GaugeMetricFamily("node_load1", "1m load average.")
