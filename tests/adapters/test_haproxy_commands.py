@@ -7,31 +7,69 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burstd.adapters.haproxy.commands import Commands, refusal, same_endpoint
+from burstd.adapters.haproxy.commands import Commands, clash, refusal, steps
 from burstd.adapters.haproxy.problems import Problems
 from burstd.errors import Misconfigured
 from burstd.model.faults import FaultKind
-from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
+from burstd.model.gateway import (
+    AddServer,
+    AdminState,
+    CutSessions,
+    EnableHealth,
+    GatewayEdit,
+    RemoveServer,
+    ServerRow,
+    ServerStatus,
+    SetState,
+    SetWeight,
+)
 
 COMMANDS = Commands(Problems(Path("/run/haproxy/admin.sock"), "app"), check_interval=1.0)
 ADD = AddServer("burst-1", "10.0.0.9", 80, 10)
 
 
 def test_an_added_server_gets_every_parameter_since_it_inherits_none() -> None:
-    assert COMMANDS.adding(ADD) == (
+    assert COMMANDS.line(ADD) == (
         "add server app/burst-1 10.0.0.9:80 weight 10 check inter 1000ms fastinter 200ms rise 2 fall 3"
         " observe layer4 error-limit 3 on-error mark-down"
     )
 
 
 def test_limit_and_backup_are_said_where_they_are_wanted() -> None:
-    line = COMMANDS.adding(AddServer("burst-1", "2001:DB8::9", 80, 10, maxconn=8, backup=True))
+    line = COMMANDS.line(AddServer("burst-1", "2001:DB8::9", 80, 10, maxconn=8, backup=True))
     assert line.startswith("add server app/burst-1 [2001:db8::9]:80 weight 10 maxconn 8 check ")
     assert line.endswith(" mark-down backup")
 
 
-def test_an_added_server_is_checked_before_it_is_held_back() -> None:
-    assert COMMANDS.completing(ADD) == ("enable health app/burst-1", "set server app/burst-1 state drain")
+def row(address: str, status: ServerStatus) -> ServerRow:
+    return ServerRow("burst-1", address, status, passing=False, weight=1, backup=False, sessions=0, queued=0, requests=0)
+
+
+def test_an_added_server_is_checked_and_held_back() -> None:
+    assert steps(ADD, None) == (ADD, EnableHealth("burst-1"), SetState("burst-1", AdminState.DRAIN))
+
+
+def test_an_add_that_broke_off_gets_the_rest() -> None:
+    assert steps(ADD, row("10.0.0.9:80", ServerStatus.MAINT)) == (EnableHealth("burst-1"), SetState("burst-1", AdminState.DRAIN))
+
+
+@pytest.mark.parametrize("status", [status for status in ServerStatus if status is not ServerStatus.MAINT])
+def test_a_server_that_is_there_is_left_as_it_is(status: ServerStatus) -> None:
+    assert steps(ADD, row("10.0.0.9:80", status)) == ()
+    assert clash(ADD, row("10.0.0.9:80", status)) is None
+
+
+@pytest.mark.parametrize("address", ["10.0.0.9:81", "10.0.0.8:80", "gateway:80", "", "10.0.0.9"])
+def test_a_server_that_is_there_with_another_address_is_a_clash_and_left_as_it_is(address: str) -> None:
+    other = row(address, ServerStatus.MAINT)
+    assert steps(ADD, other) == ()
+    fault = clash(ADD, other)
+    assert fault is not None
+    assert fault.kind is FaultKind.REJECTED
+
+
+def test_one_address_may_be_written_in_two_ways() -> None:
+    assert clash(AddServer("burst-1", "2001:db8:0:0::9", 80, 1), row("[2001:db8::9]:80", ServerStatus.UP)) is None
 
 
 def test_every_other_edit_is_one_line() -> None:
@@ -80,12 +118,16 @@ def test_a_number_out_of_bounds_is_refused(edit: GatewayEdit) -> None:
     assert refusal(edit) is not None
 
 
-@given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=40) | st.ip_addresses().map(str), st.integers(), st.integers())
+CLOSE_TO_NAMES = st.text("abcXYZ019_.:-", min_size=1, max_size=20) | st.text("a1-;# /\n\t\x00ä", min_size=1, max_size=4)
+CLOSE_TO_ADDRESSES = st.ip_addresses().map(str) | st.text("0123456789abcdef.:%; \n", max_size=12)
+
+
+@given(CLOSE_TO_NAMES, CLOSE_TO_ADDRESSES, st.integers(-1, 65536), st.integers(-1, 257))
 def test_what_is_not_refused_is_one_command_about_one_server(name: str, address: str, port: int, weight: int) -> None:
     add = AddServer(name, address, port, weight, backup=True)
     if refusal(add) is None:
-        words = COMMANDS.adding(add).split(" ")
-        assert len(words) == 20
+        words = COMMANDS.line(add).split(" ")
+        assert len(words) == 22
         assert words[:2] == ["add", "server"]
         assert words[2] == f"app/{name}"
         assert all(re.fullmatch(r"[\w./:\[\]-]+", word, re.ASCII) for word in words)
@@ -136,11 +178,3 @@ def test_a_setup_that_forbids_it_is_for_the_operator(said: str, mend: str) -> No
         COMMANDS.judge(ADD, said)
     assert mend in str(raised.value)
     assert "\n" not in str(raised.value)
-
-
-def test_the_same_address_may_be_written_in_two_ways() -> None:
-    assert same_endpoint(ADD, "10.0.0.9:80")
-    assert same_endpoint(AddServer("b", "2001:db8:0:0::9", 80, 1), "[2001:db8::9]:80")
-    assert not same_endpoint(ADD, "10.0.0.9:81")
-    assert not same_endpoint(ADD, "10.0.0.8:80")
-    assert not same_endpoint(ADD, "")

@@ -88,7 +88,7 @@ def replies_of(*lines: str) -> int:
 
 
 READ = replies_of("prompt", "show info", "show backend", f"show stat {BACKEND} 6 -1", "show info")
-APPLY = replies_of("prompt", "show info", f"add server {BACKEND}/burst-1", "enable", "set", "set", "show info")
+APPLY = replies_of("prompt", "show info", f"show stat {BACKEND} 6 -1", f"add server {BACKEND}/burst-1", "enable", "set", "set", "show info")
 
 
 @pytest.fixture

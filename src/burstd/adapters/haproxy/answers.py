@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
 from burstd.errors import Garbled
 from burstd.model.gateway import ServerRow, ServerStatus
@@ -19,6 +20,9 @@ PASSED = frozenset({"L4OK", "L6OK", "L7OK"})
 
 BACKEND_ROW = "1"
 SERVER_ROW = "2"
+
+LONGEST_NUMBER = 20
+"""Digits of HAProxy's greatest counter, 2^64 - 1."""
 
 Version = tuple[int, int, int]
 
@@ -95,22 +99,37 @@ def parse_stat(text: str, backend: str) -> Stat | None:
     servers = []
     total = None
     for row in _rows(text):
-        if row["pxname"] != backend:
+        if row.pxname != backend:
             continue
-        if row["type"] == SERVER_ROW:
+        if row.type == SERVER_ROW:
             servers.append(_server(row))
-        elif row["type"] == BACKEND_ROW:
+        elif row.type == BACKEND_ROW:
             total = row
     if total is None:
         return None
-    return Stat(tuple(servers), requests=_requests(total), queued=_number(total, "qcur"), balance=total["algo"])
+    return Stat(tuple(servers), requests=_requests(total), queued=_number("qcur", total.qcur), balance=total.algo)
 
 
-class _Row(dict[str, str]):
-    """One CSV row by column name."""
+class _Row(NamedTuple):
+    """The columns of interest, by HAProxy's names for them (management guide, 9.1)."""
 
-    def __missing__(self, column: str) -> str:
-        raise Garbled(f"`show stat` has no column {column}")
+    pxname: str
+    svname: str
+    type: str
+    status: str
+    check_status: str
+    addr: str
+    mode: str
+    algo: str
+    uweight: str
+    bck: str
+    scur: str
+    qcur: str
+    slim: str
+    stot: str
+    req_tot: str
+    econ: str
+    eresp: str
 
 
 def _rows(text: str) -> list[_Row]:
@@ -119,48 +138,48 @@ def _rows(text: str) -> list[_Row]:
         raise Garbled("`show stat` answers something else")
     columns = header.removeprefix("# ").split(",")
     try:
-        rows = list(csv.reader(io.StringIO(body, newline=""), strict=True))
+        pick = itemgetter(*(columns.index(name) for name in _Row._fields))
+    except ValueError as error:
+        raise Garbled("`show stat` lacks a column that every version has had") from error
+    try:
+        rows = [row for row in csv.reader(io.StringIO(body, newline=""), strict=True) if row]
     except csv.Error as error:
         raise Garbled("`show stat` is no CSV") from error
-    if any(row and len(row) != len(columns) for row in rows):
+    if any(len(row) != len(columns) for row in rows):
         raise Garbled("`show stat` has a torn row")
-    return [_Row(zip(columns, row, strict=True)) for row in rows if row]
+    return [_Row._make(pick(row)) for row in rows]
 
 
 def _server(row: _Row) -> ServerRow:
     return ServerRow(
-        name=row["svname"],
-        address=row["addr"],
-        status=_status(row),
-        passing=row["check_status"].removeprefix("* ") in PASSED,  # "* ": a check is running, the word is the last one's
-        weight=_number(row, "uweight"),
-        backup=_number(row, "bck") > 0,
-        sessions=_number(row, "scur"),
-        queued=_number(row, "qcur"),
+        name=row.svname,
+        address=row.addr,
+        status=_status(row.status),
+        passing=row.check_status.removeprefix("* ") in PASSED,  # "* ": a check is running, the word is the last one's
+        weight=_number("uweight", row.uweight),
+        backup=_number("bck", row.bck) > 0,
+        sessions=_number("scur", row.scur),
+        queued=_number("qcur", row.qcur),
         requests=_requests(row),
-        maxconn=_number(row, "slim", empty=0) or None,
-        errors=_number(row, "econ", empty=0) + _number(row, "eresp", empty=0),
+        maxconn=_number("slim", row.slim or "0") or None,
+        errors=_number("econ", row.econ or "0") + _number("eresp", row.eresp or "0"),
     )
 
 
-def _status(row: _Row) -> ServerStatus:
+def _status(text: str) -> ServerStatus:
     """The status without what it carries in passing: "UP 1/3", "DRAIN (agent)", "MAINT (via other/server)"."""
-    text = row["status"]
     try:
         return ServerStatus(text if text == ServerStatus.NO_CHECK else text.partition(" ")[0])
     except ValueError as error:
         raise Garbled(f"`show stat` has an unknown status: {text[:40]!r}") from error
 
 
-def _requests(row: Mapping[str, str]) -> int:
+def _requests(row: _Row) -> int:
     """Requests where the mode counts them, else sessions."""
-    return _number(row, "req_tot" if row["mode"] == "http" else "stot")
+    return _number("req_tot", row.req_tot) if row.mode == "http" else _number("stot", row.stot)
 
 
-def _number(row: Mapping[str, str], column: str, *, empty: int | None = None) -> int:
-    text = row[column]
-    if not text and empty is not None:
-        return empty
-    if not re.fullmatch(r"\d{1,20}", text, re.ASCII):
+def _number(column: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
         raise Garbled(f"`show stat` has no number in column {column}: {text[:40]!r}")
     return int(text)

@@ -13,7 +13,18 @@ from ipaddress import IPv6Address, ip_address
 from burstd.adapters.haproxy.problems import Problems
 from burstd.errors import Misconfigured
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
+from burstd.model.gateway import (
+    AddServer,
+    AdminState,
+    CutSessions,
+    EnableHealth,
+    GatewayEdit,
+    RemoveServer,
+    ServerRow,
+    ServerStatus,
+    SetState,
+    SetWeight,
+)
 
 PEER = "haproxy"
 
@@ -22,11 +33,6 @@ NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 
 HEAVIEST = 256
 HIGHEST_PORT = 65535
-
-ALREADY_EXISTS = "Already exists a server with the same name"
-
-Followed = SetState | SetWeight | EnableHealth | CutSessions | RemoveServer
-"""Every edit that is one command: all but `AddServer`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +52,12 @@ class Commands:
         """The backend's name."""
         return self.problems.backend
 
-    def adding(self, edit: AddServer) -> str:
-        """The `add server` line with every parameter: a dynamic server inherits nothing from `default-server`.
-
-        Checks run five times as often while the state is changing. `observe` takes a server that refuses connections out
-        between two checks.
-        """
-        words = [f"add server {self.backend}/{edit.name} {_endpoint(edit)} weight {edit.weight}"]
-        if edit.maxconn is not None:
-            words.append(f"maxconn {edit.maxconn}")
-        words.append(f"check inter {self.check_interval * 1000:.0f}ms fastinter {self.check_interval * 200:.0f}ms rise 2 fall 3")
-        words.append("observe layer4 error-limit 3 on-error mark-down")
-        if edit.backup:
-            words.append("backup")
-        return " ".join(words)
-
-    def completing(self, edit: AddServer) -> tuple[str, str]:
-        """What turns an added server's checks on and holds traffic back: without DRAIN it would come before the first check."""
-        return self.line(EnableHealth(edit.name)), f"set server {self.backend}/{edit.name} state drain"
-
-    def line(self, edit: Followed) -> str:
-        """The command of an edit."""
+    def line(self, edit: GatewayEdit) -> str:
+        """The command of an edit; of an `AddServer` the first of its `steps`."""
         server = f"{self.backend}/{edit.name}"
         match edit:
+            case AddServer():
+                return f"add server {server} {self._parameters(edit)}"
             case SetState(state=state):
                 return f"set server {server} state {state}"
             case SetWeight(weight=weight):
@@ -79,6 +68,21 @@ class Commands:
                 return f"shutdown sessions server {server}"
             case RemoveServer():
                 return f"del server {server}"
+
+    def _parameters(self, edit: AddServer) -> str:
+        """Every one there is to say: a dynamic server inherits nothing from `default-server`.
+
+        Checks run five times as often while the state is changing. `observe` takes a server that refuses connections out
+        between two checks.
+        """
+        words = [f"{_endpoint(edit)} weight {edit.weight}"]
+        if edit.maxconn is not None:
+            words.append(f"maxconn {edit.maxconn}")
+        words.append(f"check inter {self.check_interval * 1000:.0f}ms fastinter {self.check_interval * 200:.0f}ms rise 2 fall 3")
+        words.append("observe layer4 error-limit 3 on-error mark-down")
+        if edit.backup:
+            words.append("backup")
+        return " ".join(words)
 
     def judge(self, edit: GatewayEdit, answer: str) -> Fault | None:
         """What the answer to an edit means: None where the edit is done.
@@ -100,10 +104,6 @@ class Commands:
                 done = {""}
         last = answer.rpartition("\n")[2]  # warnings may come before the verdict
         return None if last in done else _fault(edit.name, answer)
-
-    def judge_completion(self, edit: AddServer, answers: list[str]) -> Fault | None:
-        """What the answers to `completing` mean: both are silent where the server now waits in DRAIN with its checks on."""
-        return next((_fault(edit.name, answer) for answer in answers if answer), None)
 
     def unfit(self, answer: str) -> str | None:
         """The one line for an operator where an answer says that the socket or the backend is not set up for burstd; else None."""
@@ -135,8 +135,27 @@ def refusal(edit: GatewayEdit) -> Fault | None:
     return None if wrong is None else Fault(PEER, FaultKind.REJECTED, wrong)
 
 
-def same_endpoint(edit: AddServer, address: str) -> bool:
-    """The server that HAProxy shows at `address` ("IP:port") is the one that was to be added."""
+def clash(edit: AddServer, row: ServerRow | None) -> Fault | None:
+    """The fault of an add whose name is taken by a server at another address."""
+    if row is None or _same_endpoint(edit, row.address):
+        return None
+    return Fault(PEER, FaultKind.REJECTED, f"{edit.name}: is there already, at {row.address or 'an address that is hidden'}")
+
+
+def steps(edit: AddServer, row: ServerRow | None) -> tuple[GatewayEdit, ...]:
+    """What adds a server, given the row that it has already, if it has one.
+
+    Added, its checks are turned on and it is put in DRAIN: otherwise traffic would come before the first check. A row in MAINT is
+    what an add that broke off has left behind, and gets the rest; any other row is left as it is.
+    """
+    rest = (EnableHealth(edit.name), SetState(edit.name, AdminState.DRAIN))
+    if row is None:
+        return edit, *rest
+    return rest if row.status is ServerStatus.MAINT and clash(edit, row) is None else ()
+
+
+def _same_endpoint(edit: AddServer, address: str) -> bool:
+    """HAProxy's `address` ("IP:port", "[IP]:port") is the edit's."""
     host, _, port = address.rpartition(":")
     try:
         return ip_address(host.strip("[]")) == ip_address(edit.address) and int(port) == edit.port

@@ -7,20 +7,20 @@ written, HAProxy is never reloaded, its counters are never cleared.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_fixed
 
 from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Stat, Version, parse_backends, parse_info, parse_stat
-from burstd.adapters.haproxy.commands import ALREADY_EXISTS, NAME, PEER, Commands, refusal, same_endpoint
+from burstd.adapters.haproxy.commands import NAME, PEER, Commands, clash, refusal, steps
 from burstd.adapters.haproxy.probe import probe
 from burstd.adapters.haproxy.problems import Problems
 from burstd.adapters.haproxy.runtime import Conversation, converse
 from burstd.errors import Bug, Misconfigured, Retry, Unreachable
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.gateway import AddServer, GatewayEdit, GatewayView, RemoveServer, ServerStatus
+from burstd.model.gateway import AddServer, GatewayEdit, GatewayView, RemoveServer, ServerRow
 
 READ_ATTEMPTS = 3
 READ_PAUSE = 0.05
@@ -30,7 +30,7 @@ REMOVAL_PATIENCE = 500
 """Milliseconds that all removals of one exchange together may wait in HAProxy (3.0 and later); the next cycle tries again."""
 
 ADDS_AT_ONCE = 50
-ADDS_HOLD = 0.01
+ADDS_HOLD = 0.02
 ADDS_PAUSE = 9.0
 """`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
 tenths of the traffic away. So a batch of `ADDS_AT_ONCE` that took longer than `ADDS_HOLD` seconds is followed by a pause of
@@ -171,35 +171,26 @@ class HAProxyGateway:
 
     def _add(self, talk: Conversation, edits: Iterable[GatewayEdit]) -> list[Fault | None]:
         """Add servers in batches, with pauses for the traffic where HAProxy takes long; what then finds no time is left over."""
+        present = {row.name: row for row in self._stat(talk).servers}
         adds = [edit for edit in edits if isinstance(edit, AddServer)]
-        faults: list[Fault | None] = []
+        unique = list(dict.fromkeys(adds))
+        verdicts: dict[AddServer, Fault | None] = {}
         pause = 0.0
-        for start in range(0, len(adds), ADDS_AT_ONCE):
+        for start in range(0, len(unique), ADDS_AT_ONCE):
             if pause > talk.remaining - self._deadline / 2:
-                return faults + [Fault(PEER, FaultKind.THROTTLED, f"{edit.name}: left for the next cycle") for edit in adds[start:]]
+                break
             time.sleep(pause)
             began = time.monotonic()
-            faults += self._add_batch(talk, adds[start : start + ADDS_AT_ONCE])
+            batch = unique[start : start + ADDS_AT_ONCE]
+            verdicts |= zip(batch, self._add_batch(talk, batch, present), strict=True)
             took = time.monotonic() - began
             pause = took * ADDS_PAUSE if took > ADDS_HOLD else 0.0
-        return faults
+        return [verdicts.get(edit, Fault(PEER, FaultKind.THROTTLED, f"{edit.name}: left for the next cycle")) for edit in adds]
 
-    def _add_batch(self, talk: Conversation, adds: Sequence[AddServer]) -> list[Fault | None]:
-        """Add servers, and complete those that HAProxy took, or had taken from an exchange that broke off before."""
-        answers = talk.ask(*(self._commands.adding(edit) for edit in adds))
-        present = {}
-        if any(answer.startswith(ALREADY_EXISTS) for answer in answers):
-            present = {row.name: row for row in self._stat(talk).servers}
-        faults: list[Fault | None] = []
-        incomplete = []
-        for edit, answer in zip(adds, answers, strict=True):
-            row = present.get(edit.name)
-            there = answer.startswith(ALREADY_EXISTS) and row is not None and same_endpoint(edit, row.address)
-            fault = None if there else self._commands.judge(edit, answer)
-            if fault is None and (row is None or row.status is ServerStatus.MAINT):
-                incomplete.append(len(faults))
-            faults.append(fault)
-        completions = talk.ask(*(line for place in incomplete for line in self._commands.completing(adds[place])))
-        for place, health, drain in zip(incomplete, completions[::2], completions[1::2], strict=True):
-            faults[place] = self._commands.judge_completion(adds[place], [health, drain])
-        return faults
+    def _add_batch(self, talk: Conversation, adds: Sequence[AddServer], present: Mapping[str, ServerRow]) -> Iterator[Fault | None]:
+        """Add servers, each with all that belongs to it at once: should this exchange break off, HAProxy still gets the whole."""
+        scripts = [steps(edit, present.get(edit.name)) for edit in adds]
+        answers = iter(talk.ask(*(self._commands.line(step) for script in scripts for step in script)))
+        for edit, script in zip(adds, scripts, strict=True):
+            faults = [self._commands.judge(step, next(answers)) for step in script]
+            yield clash(edit, present.get(edit.name)) or next(filter(None, faults), None)
