@@ -212,6 +212,14 @@ def test_adding_what_is_there_with_that_address_is_done(stage: Stage) -> None:
     assert len(stage.gateway.read().servers) == 3
 
 
+def test_adding_what_is_there_in_maintenance_begins_its_join_again(stage: Stage) -> None:
+    address, port = stage.joined()
+    stage.edit(SetState(OURS, AdminState.MAINT))
+    assert stage.edit(AddServer(OURS, address, port, 10)) == [None]
+    stage.until(lambda: (row := stage.row()) is not None and row.passing, "its check passes")
+    assert stage.status() is ServerStatus.DRAIN
+
+
 def test_adding_another_address_under_a_name_that_is_taken_is_refused(stage: Stage) -> None:
     address, port = stage.added()
     [fault] = stage.edit(AddServer(OURS, *stage.machine(), 10))
