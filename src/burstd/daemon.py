@@ -67,7 +67,7 @@ class Doors(Protocol):
         ...
 
     def settle(self) -> None:
-        """Wait until no cloud call is in flight."""
+        """Wait until every pool is listed and no cloud call is in flight, each ended by its own deadline."""
         ...
 
     def close(self) -> None:
@@ -266,7 +266,7 @@ def run(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, d
 
 
 def once(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, dry_run: bool = False, show: Show = _quiet) -> int:
-    """Run one cycle, and wait until its cloud calls have ended, each by its own deadline; the exit code: 1 where anything failed.
+    """Run one cycle, and wait until its cloud calls have ended; the exit code: 1 where anything failed.
 
     Raises:
         BurstdError: it could not start, or the roster failed.
@@ -277,6 +277,7 @@ def once(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, 
     try:
         policy = settings.policy(doors.ports.roster.owner())
         cycle = Cycle(doors.ports, policy, _new_operation, dry_run=dry_run)
+        doors.settle()  # a daemon's first cycles see no listing yet; one cycle alone would see none at all
         turn = cycle.turn()
         show(turn, policy)
         faults = turn.faults

@@ -138,7 +138,7 @@ class MemoryDoors:
         """Time passes until the calls have ended."""
         ticking = threading.Timer(0.1, lambda: self.world.world.clock.advance(60.0))
         ticking.start()
-        self._cloud.settle()
+        self._cloud.settle(pools=1)
         ticking.join()
 
     def close(self) -> None:

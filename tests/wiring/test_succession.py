@@ -56,11 +56,17 @@ def test_settling_waits_for_the_calls_and_keeps_their_outcomes_for_the_next_look
     clouds.submit(create("a"))
     timer = threading.Timer(0.1, lambda: world.clock.advance(10.0))
     timer.start()
-    clouds.settle()
+    clouds.settle(pools=1)
     timer.join()
     (outcome,) = clouds.observe().outcomes
     assert isinstance(outcome, Created)
     assert clouds.observe().outcomes == ()
+
+
+def test_settling_waits_for_the_first_listing_of_every_pool(world: MemoryWorld) -> None:
+    clouds = Succession(cloud(world))
+    clouds.settle(pools=1)
+    assert clouds.observe().listing("memory") is not None
 
 
 def test_settling_does_not_wait_for_a_dead_worker(world: MemoryWorld) -> None:
@@ -68,7 +74,7 @@ def test_settling_does_not_wait_for_a_dead_worker(world: MemoryWorld) -> None:
     clouds = Succession(broken)
     clouds.submit(create("a"))
     broken.dead = True
-    clouds.settle()
+    clouds.settle(pools=1)
     assert not clouds.alive()
 
 

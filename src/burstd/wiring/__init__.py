@@ -95,8 +95,8 @@ class Wiring:
         return self._cloud.alive()
 
     def settle(self) -> None:
-        """Wait until no cloud call is in flight, each ended by its own deadline."""
-        self._cloud.settle()
+        """Wait until every pool is listed and no cloud call is in flight, each ended by its own deadline."""
+        self._cloud.settle(len(self._pools))
 
     def close(self) -> None:
         """Let go of everything, the state folder last."""

@@ -46,12 +46,17 @@ class Succession:
         """Hand the call to the newest cloud."""
         self._clouds[-1].submit(call)
 
-    def settle(self) -> None:
-        """Wait until no call is in flight, each of them ended by its own deadline; the next `observe` tells the outcomes."""
-        while (view := self._look()).in_flight and self.alive():
+    def settle(self, pools: int) -> None:
+        """Wait until so many pools are listed and no call is in flight, each ended by its own deadline.
+
+        The next `observe` tells the outcomes.
+        """
+        while True:
+            view = self._look()
             self._kept.extend(view.outcomes)
+            if not self.alive() or (len(view.listings) >= pools and not view.in_flight):
+                return
             time.sleep(_PAUSE)
-        self._kept.extend(view.outcomes)
 
     def alive(self) -> bool:
         """Every cloud's workers still work."""
