@@ -179,6 +179,42 @@ def test_an_added_server_whose_checks_could_not_be_enabled_is_a_fault(monkeypatc
     assert "cannot enable" in fault.text
 
 
+def test_the_old_process_of_a_reload_is_neither_read_nor_edited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ANSWERS, "show info", INFO.replace("Stopping: 0", "Stopping: 1"))
+    with scripted_socket(honest) as path:
+        with pytest.raises(Unreachable, match="reloaded or restarted"):
+            gateway(path).read()
+        with pytest.raises(Unreachable, match="reloaded or restarted"):
+            gateway(path).apply(EDITS, PROCESS)
+
+
+def test_a_reading_during_which_the_process_changed_is_made_again() -> None:
+    infos = iter([INFO.replace("Pid: 41", "Pid: 40")])
+
+    def script(line: str, connection: socket.socket, over: threading.Event) -> bool:
+        if line == "show info" and (info := next(infos, None)):
+            connection.sendall(f"{info}\n> ".encode())
+            return True
+        return honest(line, connection, over)
+
+    with scripted_socket(script) as path:
+        assert gateway(path).read().pid == PROCESS[0]
+
+
+def test_a_process_that_changed_while_it_was_edited_leaves_nothing_certain() -> None:
+    asked = []
+
+    def script(line: str, connection: socket.socket, over: threading.Event) -> bool:
+        asked.append(line)
+        if asked.count("show info") == 2:
+            connection.sendall(INFO.replace("Pid: 41", "Pid: 42").encode() + b"\n> ")
+            return True
+        return honest(line, connection, over)
+
+    with scripted_socket(script) as path, pytest.raises(Unreachable, match="reloaded or restarted"):
+        gateway(path).apply(EDITS, PROCESS)
+
+
 def test_a_version_before_2_6_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ANSWERS, "show info", INFO.replace("2.6.12-1+deb12u4", "2.4.22"))
     with scripted_socket(honest) as path, pytest.raises(Misconfigured, match=r"HAProxy 2\.4\.22 is too old; install 2\.6"):

@@ -29,12 +29,12 @@ READ_PAUSE = 0.05
 REMOVAL_PATIENCE = 500
 """Milliseconds that all removals of one exchange together may wait in HAProxy (3.0 and later); the next cycle tries again."""
 
-ADDS_AT_ONCE = 50
-ADDS_HOLD = 0.02
+ADDS_AT_ONCE = 25
+ADDS_HOLD = 0.01
 ADDS_PAUSE = 9.0
 """`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
-tenths of the traffic away. So a batch of `ADDS_AT_ONCE` that took longer than `ADDS_HOLD` seconds is followed by a pause of
-`ADDS_PAUSE` times as long. Smaller fleets never see one."""
+tenths of the traffic away. So a batch of `ADDS_AT_ONCE`, which fits into one pipelined write, is followed by a pause of `ADDS_PAUSE`
+times as long where it took longer than `ADDS_HOLD` seconds. Fleets of up to about 1,000 servers never see one."""
 
 
 class HAProxyGateway:
@@ -63,9 +63,9 @@ class HAProxyGateway:
         Raises:
             Misconfigured: HAProxy can have no backend of that name.
         """
-        self._problems = Problems(socket, backend)
         if not NAME.fullmatch(backend):
-            raise Misconfigured(self._problems.no_backend())
+            raise Misconfigured(Problems(socket, repr(backend)).no_backend())
+        self._problems = Problems(socket, backend)
         self._commands = Commands(self._problems, check_interval)
         self._is_ours = is_ours
         self._deadline = deadline
