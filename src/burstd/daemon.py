@@ -116,7 +116,7 @@ class Daemon:
         self._reload_asked = False
         self._owes_ready = True
         self._news: list[Event] = []
-        how = "plans and does nothing (dry run)" if dry_run else f"takes over {len(roster.fleet())} instances"
+        how = "plans and does nothing (dry run)" if dry_run else f"takes over a fleet of {len(roster.fleet())}"
         self._tell(f"burstd {burstd.__version__} has started and {how}")
         watchdog = notify.watchdog()
         if watchdog is not None and watchdog < 2 * self._schedule.interval:

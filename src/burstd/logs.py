@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import structlog
 
 from burstd.model.cloud import CreateCall, DestroyCall
-from burstd.model.faults import Fault, FaultKind
+from burstd.model.faults import FaultKind
 from burstd.model.plans import Action, CallCloud, EditGateway, kind
 from burstd.model.turn import Turn
 
@@ -111,11 +111,12 @@ class TurnLog:
     def __init__(self) -> None:
         self._said = ""
         self._faults: dict[tuple[str, FaultKind], str] = {}
+        self._unread: set[tuple[str, FaultKind]] = set()
 
     def record(self, turn: Turn) -> None:
         """Write one cycle."""
         log = logger()
-        self._record_faults(log, turn.faults)
+        self._record_faults(log, turn)
         news = _shape(turn.sentence)
         decision = turn.decision
         log.log(
@@ -137,14 +138,15 @@ class TurnLog:
         for broken in turn.plan.violations:
             log.error(broken.text, invariant=broken.invariant)
 
-    def _record_faults(self, log: structlog.stdlib.BoundLogger, faults: tuple[Fault, ...]) -> None:
-        standing = {(each.peer, each.kind): each.text for each in faults}
-        for (peer, sort), text in standing.items():
+    def _record_faults(self, log: structlog.stdlib.BoundLogger, turn: Turn) -> None:
+        faults = {(each.peer, each.kind): each.text for each in turn.faults}
+        for (peer, sort), text in faults.items():
             if _shape(self._faults.get((peer, sort), "")) != _shape(text):
                 log.warning(text, peer=peer, fault=sort.value)
-        for peer, sort in sorted(self._faults.keys() - standing.keys()):
+        for peer, sort in sorted(self._unread - faults.keys()):
             log.info("answers as it should again", peer=peer, fault=sort.value)
-        self._faults = standing
+        self._faults = faults
+        self._unread = {(each.peer, each.kind) for each in turn.blind_spots}
 
 
 def _subject(action: Action) -> str:

@@ -21,9 +21,13 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
-def quiet_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    caplog.set_level(logging.DEBUG, "burstd")
+def own_log() -> Iterator[None]:
+    """A reload configures the log of the whole process: put it back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(capture=False)
     structlog.reset_defaults()
 
 

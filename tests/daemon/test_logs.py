@@ -129,6 +129,14 @@ def test_a_fault_is_said_when_it_comes_and_when_it_ends_and_not_in_between(journ
     assert about == [("warning", "no answer within 2 s"), ("info", "answers as it should again")]
 
 
+def test_what_a_call_came_to_is_said_once_and_never_said_to_be_over(journal: StringIO) -> None:
+    log = logs.TurnLog()
+    for turn in (rich_turn(), rich_turn(), quiet_turn()):
+        log.record(turn)
+    about = [(line["level"], line["event"]) for line in lines(journal) if line.get("fault") == "no_capacity"]
+    assert about == [("warning", "out of stock")]
+
+
 def test_every_action_that_was_done_is_said_and_every_broken_invariant_is_an_error(journal: StringIO) -> None:
     turn = rich_turn()
     logs.TurnLog().record(turn)

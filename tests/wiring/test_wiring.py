@@ -160,7 +160,7 @@ def test_a_pool_that_still_has_instances_cannot_go_neither_by_a_reload_nor_by_a_
     without["pool"][0]["name"] = "oslo"
     with wired(tmp_path, good) as wiring:
         wiring.ports.roster.save(instance(1, Phase.IN_SERVICE, pool="dublin"))
-        with pytest.raises(InvalidSettings, match=r'pool "dublin".* 1 instance'):
+        with pytest.raises(InvalidSettings, match=r'pool "dublin".* 1 of its instances'):
             wiring.rewire(settings(tmp_path, without))
     with pytest.raises(AskOperator, match='pool "dublin"'):
         Wiring(settings(tmp_path, without))

@@ -30,6 +30,8 @@ def run(config: str, *, once: bool, dry_run: bool, as_json: bool) -> int:
 
     Every poll interval it reads the load and HAProxy, decides, and carries its plan out. Stopping it leaves the fleet as it is; the next
     start takes it over. SIGHUP reads the settings anew; a file that cannot be used leaves the old ones in force.
+
+    A dry run holds the state folder as the daemon does; beside a running daemon, `burstd plan` shows what that one plans.
     """
     if as_json and not (once or dry_run):
         raise click.UsageError("--json is for --once and --dry-run; the daemon's log has its own format (log.format)")

@@ -36,15 +36,19 @@ class Turn:
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """Everything that went wrong in this cycle, as read and as done.
+        """Everything that went wrong in this cycle: what could not be read, then what calls and actions came to."""
+        ended = (getattr(each, "fault", None) for each in self.snapshot.cloud.outcomes)
+        return (*self.blind_spots, *(each for each in ended if isinstance(each, Fault)), *self.report.faults)
 
-        A failed listing stands in it until the next one has finished. A check path that does not answer yet is not among them:
-        that is what syncing waits for.
+    @property
+    def blind_spots(self) -> tuple[Fault, ...]:
+        """What could not be read: each stands until its peer answers again, a failed listing until the next one has finished.
+
+        A check path that does not answer yet is not among them: that is what syncing waits for.
         """
         snapshot = self.snapshot
         read = (*snapshot.cores.values(), *snapshot.bursts.values(), snapshot.gateway, *(each.nodes for each in snapshot.cloud.listings))
-        ended = (getattr(each, "fault", None) for each in snapshot.cloud.outcomes)
-        return tuple(each for each in (*read, *ended, *self.report.faults) if isinstance(each, Fault))
+        return tuple(each for each in read if isinstance(each, Fault))
 
     @property
     def after(self) -> Snapshot:

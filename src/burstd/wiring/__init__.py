@@ -166,7 +166,7 @@ def stranded(settings: Settings, fleet: Sequence[Instance]) -> list[str]:
     known = {pool.name for pool in settings.pool}
     lost = Counter(each.pool for each in fleet if each.pool not in known)
     return [
-        f'pool "{name}": expected its [[pool]] table while {count} instances of it live; put it back, and drain them first (burstd drain)'
+        f'pool "{name}": expected its [[pool]] table while {count} of its instances live; put it back, and drain them first (burstd drain)'
         for name, count in lost.items()
     ]
 
