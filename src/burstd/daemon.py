@@ -10,6 +10,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
@@ -212,8 +213,7 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - the traffic goes on as HAProxy has it, and the next cycle sees the world anew
             self._failed += 1
             self._metrics.cycle_failed()
-            ours = isinstance(error, Bug) or not isinstance(error, BurstdError)
-            logs.logger().error(f"the cycle broke off: {error}", in_a_row=self._failed, exc_info=ours)
+            logs.logger().error(f"the cycle broke off: {error}", in_a_row=self._failed, exc_info=_is_bug(error))
             return
         self._failed = 0
         if self._owes_ready:
@@ -227,7 +227,9 @@ class Daemon:
         self._owes_ready = True
         try:
             self._doors.rewire(self._load())
-        except BurstdError as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the new settings must not stop the loop under the old ones
+            if _is_bug(error):
+                logs.logger().exception("the reload broke off")
             problems = error.problems if isinstance(error, InvalidSettings) else (str(error),)
             self._metrics.reload(failed=True)
             self._tell(f"reload refused, the old settings stay in force: {'; '.join(problems)}", bad=True)
@@ -245,7 +247,8 @@ class Daemon:
         event = Event(self._doors.ports.clock.now(), "daemon", "", text)
         self._news.append(event)
         if not self._dry_run:
-            self._doors.ports.roster.add_events([event])
+            with suppress(BurstdError):  # the log has it; what is wrong with the roster is the next cycle's to say
+                self._doors.ports.roster.add_events([event])
 
 
 def run(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, dry_run: bool = False, show: Show = _quiet) -> int:
@@ -289,6 +292,11 @@ def once(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, 
         return BROKEN if faults else STOPPED
     finally:
         doors.close()
+
+
+def _is_bug(error: Exception) -> bool:
+    """Its traceback is worth reading: burstd has not foreseen it."""
+    return isinstance(error, Bug) or not isinstance(error, BurstdError)
 
 
 def _new_operation() -> str:

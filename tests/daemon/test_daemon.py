@@ -118,6 +118,15 @@ def test_a_broken_file_leaves_the_old_settings_in_force_and_every_problem_is_sai
         assert daemon.metrics()["burstd_reload_failed"] == 0
 
 
+def test_a_bug_in_a_reload_does_not_stop_the_loop(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(tmp_path, world) as daemon:
+        monkeypatch.setattr(daemon.doors, "rewire", lambda _settings: {}["bug"])
+        daemon.daemon.reload()
+        wait_until(lambda: daemon.metrics()["burstd_reload_failed"] == 1, "the refused reload")
+        daemon.cycles(2)
+    assert daemon.code == STOPPED
+
+
 def test_a_create_in_flight_over_a_reload_is_not_lost_and_not_sent_twice(tmp_path: Path) -> None:
     world = World(MemoryPool("memory", call=40.0, boot=10.0))
     with running(tmp_path, world) as daemon:
