@@ -120,7 +120,7 @@ def test_a_broken_file_leaves_the_old_settings_in_force_and_every_problem_is_sai
 
 def test_a_bug_in_a_reload_does_not_stop_the_loop(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(tmp_path, world) as daemon:
-        monkeypatch.setattr(daemon.doors, "rewire", lambda _settings: {}["bug"])
+        monkeypatch.setattr(daemon.doors, "rewire", lambda settings: settings.no_such_section)
         daemon.daemon.reload()
         wait_until(lambda: daemon.metrics()["burstd_reload_failed"] == 1, "the refused reload")
         daemon.cycles(2)
