@@ -15,7 +15,7 @@ RUN python -m venv --without-pip /opt/burstd
 COPY requirements.lock ./
 RUN python -m pip install --no-cache-dir --require-hashes --requirement requirements.lock \
  && python -m pip --python /opt/burstd/bin/python install --no-cache-dir --require-hashes --requirement requirements.lock
-COPY pyproject.toml LICENSE ./
+COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
  && python -m pip --python /opt/burstd/bin/python install --no-cache-dir --no-deps dist/*.whl
