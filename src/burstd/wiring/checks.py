@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from burstd.adapters.clock import SystemClock
+from burstd.adapters.haproxy.answers import SAFE_REMOVAL
 from burstd.adapters.libcloud import probe as probe_pool
 from burstd.adapters.local import register
 from burstd.errors import AskOperator, Retry
@@ -29,9 +30,6 @@ from burstd.wiring import cloud_pool, gateway_of, load_of
 
 _DOWN: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.THROTTLED})
 """Faults of an exporter that may pass by themselves; the others need somebody."""
-
-_REMOVES_SAFELY: Final = (3, 0, 0)
-"""The first HAProxy that refuses the removals which can crash earlier ones: from there on `option redispatch` is no must."""
 
 
 class Level(StrEnum):
@@ -129,7 +127,7 @@ def _haproxy(settings: Settings) -> Iterator[Finding]:
         return
     version = ".".join(map(str, view.version))
     yield _ok("haproxy", f"haproxy.backend {settings.haproxy.backend}: HAProxy {version} takes servers there at run time")
-    if config_file is None and view.version < _REMOVES_SAFELY:
+    if config_file is None and view.version < SAFE_REMOVAL:
         yield _warning(
             "haproxy",
             "haproxy.config_file: not set, so nobody has looked for `option redispatch`, without which a removal can crash HAProxy 2.x; "
