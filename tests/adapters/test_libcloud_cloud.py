@@ -207,7 +207,7 @@ def test_a_throttled_listing_waits_as_long_as_the_cloud_asks(cloud: LibcloudClou
     assert listing.nodes.kind is FaultKind.THROTTLED
     clock.time += 59.0
     cloud.observe()
-    assert len(script.calls) == 1
+    assert not cloud._places["scripted"]._listers.running
     clock.time += 2.0
     cloud.observe()
     in_the_middle(script, "list", 2)
@@ -226,11 +226,13 @@ def test_a_create_past_its_deadline_is_unknown_and_its_late_answer_is_told_once(
     view = cloud.observe()
     assert view.outcomes == (CreateUnknown("op-1", "scripted", Fault("pool scripted", FaultKind.UNKNOWN, "no answer within 60 s")),)
     assert view.in_flight == frozenset()
+    (left_behind,) = [each.thread for each in cloud._places["scripted"]._callers._hung]
     answer.set()
     (late,) = outcomes(cloud)
     assert isinstance(late, Created)
     assert late.node.id == "i-7"
     assert cloud.observe().outcomes == ()
+    wait_until(lambda: not left_behind.is_alive(), "its thread has ended")
 
 
 def test_a_late_failure_is_told_unless_the_create_was_sent_again_meanwhile(cloud: LibcloudCloud, script: Script, clock: HandClock) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -292,6 +293,16 @@ def test_a_zombie_is_dead() -> None:
         wait_until(lambda: process.identify(child.pid) is None, "it is dead, and nobody has reaped it")
         assert identity is not None
         assert process.end(identity, 0.0) is True
+
+
+def test_two_who_look_at_the_same_time_do_not_take_each_other_for_the_machine(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert not process.alive(lock)
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert process.alive(lock)
+    assert not process.alive(tmp_path / "missing")
 
 
 def test_one_process_is_known_by_pid_and_start_time_even_with_brackets_in_its_name(tmp_path: Path) -> None:
