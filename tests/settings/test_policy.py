@@ -25,6 +25,8 @@ destroy_retry = 31
 settle = 301
 minimum_lifetime = 121
 unhealthy_after = 32
+fallback = 1
+fallback_after = "7m"
 backoff = 33
 backoff_max = "1h"
 

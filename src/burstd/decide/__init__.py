@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from burstd.decide.fallback import fall_back
 from burstd.decide.merge import merge
 from burstd.decide.signal import Signal, read_signal
 from burstd.decide.threshold import Situation, propose
@@ -34,13 +35,15 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         burst_rate=weighing.burst_rate,
     )
     proposal, timers = propose(signal, situation, snapshot, policy.load)
-    merged = merge([proposal], snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
+    fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)
+    proposals = (proposal,) if fallback is None else (proposal, fallback)
+    merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     return Decision(
         count=merged.count,
         current=situation.current,
         direction=merged.direction,
         reasons=merged.reasons,
-        proposals=(proposal,),
+        proposals=proposals,
         signal=signal.value,
         scale_in_allowed=merged.scale_in_allowed,
         weight=weighing.weight,
@@ -50,6 +53,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
             weighing.memory,
             above_since=timers.above_since,
             below_since=timers.below_since,
+            blind_since=blind_since,
             watched_since=timers.watched_since,
             proposals=timers.proposals,
         ),

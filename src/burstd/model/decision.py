@@ -94,6 +94,7 @@ class Memory:
         above_since: since when the signal has stood above the threshold; None: it does not.
         below_since: since when every sample, without a gap, has stood below the scale-in threshold.
         proposals: (time, count) of the threshold policy within the stabilization window, oldest first.
+        blind_since: since when no core server's load has been known; None: one is.
         watched_since: first cycle with complete data of this process.
         traffic: by server name, the counters of the last minute and a little, oldest first.
         process: (pid, start) of the HAProxy that the counters belong to.
@@ -107,6 +108,7 @@ class Memory:
     above_since: float | None = None
     below_since: float | None = None
     proposals: tuple[tuple[float, int], ...] = ()
+    blind_since: float | None = None
     watched_since: float | None = None
     traffic: Mapping[str, tuple[Traffic, ...]] = field(default_factory=dict)
     process: tuple[int, float] | None = None

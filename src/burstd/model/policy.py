@@ -44,6 +44,8 @@ class FleetPolicy:
         settle: how long a create whose outcome is unknown is searched for before it is abandoned.
         minimum_lifetime: a younger instance in service is not scaled in.
         unhealthy_after: an instance in service that HAProxy has called DOWN this long is replaced.
+        fallback: instances wanted at least once no core server's load has been known for `fallback_after`; 0: hold as it is.
+        fallback_after: how long blindness may last before the fallback counts.
         backoff: a pool's first back-off after a failure; it doubles with each one in a row.
         backoff_max: the longest back-off.
     """
@@ -61,6 +63,8 @@ class FleetPolicy:
     settle: float = 300.0
     minimum_lifetime: float = 120.0
     unhealthy_after: float = 30.0
+    fallback: int = 0
+    fallback_after: float = 300.0
     backoff: float = 30.0
     backoff_max: float = 1800.0
 

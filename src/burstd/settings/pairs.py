@@ -22,6 +22,8 @@ def _fleet(settings: Settings) -> Iterator[Problem]:
     fleet = settings.fleet
     if fleet.min > fleet.max:
         yield Problem((("fleet", "min"), ("fleet", "max")), "min to be at most max", "lower min, or raise max")
+    if fleet.fallback > fleet.max:
+        yield Problem((("fleet", "fallback"), ("fleet", "max")), "fallback to be at most max", "lower fallback, or raise max")
     if fleet.backoff > fleet.backoff_max:
         yield Problem(
             (("fleet", "backoff"), ("fleet", "backoff_max")), "backoff to be at most backoff_max", "lower backoff, or raise backoff_max"
