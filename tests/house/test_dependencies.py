@@ -5,6 +5,7 @@ import re
 import sys
 from importlib.metadata import packages_distributions
 from itertools import chain
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -64,8 +65,8 @@ def test_a_package_has_the_same_version_in_every_lock() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
-def test_a_lock_names_no_host_and_no_place_and_hashes_everything(lock: str) -> None:
-    text = (ROOT / lock).read_text()
+def test_a_lock_names_no_host_and_no_place_and_hashes_everything(lock: Path) -> None:
+    text = lock.read_text()
     assert re.search(r"://|--index|--find-links|file:|(^|\s)/", text) is None
     entries = re.split(r"\n(?=[a-z])", text)[1:]
     assert entries
