@@ -7,13 +7,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from libcloud.common.exceptions import BaseHTTPError, exception_from_message
 from libcloud.compute.types import NodeState as LibcloudState
 
-from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retries
+from burstd.adapters.libcloud import CloudPool, LibcloudCloud, drivers, forbid_blind_retries
+from burstd.adapters.libcloud.calls import PoolCalls
 from burstd.adapters.libcloud.place import CALLS, HUNG
+from burstd.adapters.libcloud.workers import Seat
 from burstd.errors import Misconfigured, Retry
 from burstd.model.cloud import (
     OPERATION_TAG,
@@ -412,6 +415,15 @@ def test_what_is_no_machine_is_not_taken_for_one(cloud: LibcloudCloud, script: S
     assert listing is not None
     assert isinstance(listing.nodes, tuple)
     assert [each.id for each in listing.nodes] == ["i-1"]
+
+
+def test_a_machine_whose_description_cannot_be_read_has_been_made_all_the_same(script: Script) -> None:
+    odd = script.node("i-1", OWNER, "op-1")
+    odd.extra = {"tags": "burstd-owner=owner-1"}
+    calls = PoolCalls(script.pool, drivers.DRIVERS["scripted"], OWNER)
+    # A driver that speaks without libcloud's connection, so that nothing was seen to be sent.
+    unseen = Seat(lambda: drivers.Link(SimpleNamespace(create_node=lambda **_: odd)))
+    assert isinstance(calls.create(unseen, create()), CreateUnknown)
 
 
 def test_a_destroy_of_a_stranger_is_refused(cloud: LibcloudCloud, script: Script) -> None:

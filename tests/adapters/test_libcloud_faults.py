@@ -13,11 +13,12 @@ from urllib.parse import quote
 
 import pytest
 import requests
+import urllib3
 from libcloud.common.exceptions import BaseHTTPError, exception_from_message
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
 from libcloud.compute.types import KeyPairDoesNotExistError
 
-from burstd.adapters.libcloud import CloudPool
+from burstd.adapters.libcloud import CloudPool, workers
 from burstd.adapters.libcloud.calls import PoolCalls
 from burstd.adapters.libcloud.drivers import DRIVERS, connect
 from burstd.adapters.libcloud.faults import LONGEST_WAIT, Redactor, Verdict, judge
@@ -323,7 +324,7 @@ def test_a_destroy_that_the_cloud_does_not_confirm_has_not_happened() -> None:
         assert isinstance(to.destroy(seat, DESTROY), DestroyFailed)
 
 
-def test_a_driver_is_made_anew_after_trouble_and_kept_otherwise() -> None:
+def test_a_driver_is_made_anew_after_trouble_or_a_long_rest_and_kept_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     with canned_peer(by_action(ec2())) as peer:
         to, seat = calls(peer)
         to.list(seat)
@@ -332,7 +333,16 @@ def test_a_driver_is_made_anew_after_trouble_and_kept_otherwise() -> None:
         assert seat.link() is kept
         peer.answer = reset
         to.list(seat)
-        assert seat.link() is not kept
+        second = seat.link()
+        assert second is not kept
+        monkeypatch.setattr(workers, "IDLE", -1.0)
+        assert seat.link() is not second
+
+
+def test_an_earlier_attempt_that_never_got_through_says_nothing_about_the_one_that_did() -> None:
+    raised = requests.ConnectionError("reset")
+    raised.__context__ = requests.ConnectionError(urllib3.exceptions.NewConnectionError(urllib3.connection.HTTPConnection("x"), "refused"))
+    assert not judge(raised, 1, Redactor(CloudPool("dublin", "ec2", {}, "ami-1", "m5.large"))).nothing_done
 
 
 def echo(request: str) -> str:

@@ -344,6 +344,6 @@ def test_a_network_without_a_free_address_is_full(tmp_path: Path) -> None:
 def test_the_state_folder_may_be_missing_but_not_closed_to_us(cloud: LocalCloud, tmp_path: Path) -> None:
     assert cloud.driver().list_nodes() == []
     (tmp_path / "file").write_text("")
-    with pytest.raises(BaseHTTPError, match=r"^UnauthorizedOperation: ") as refused:
+    with pytest.raises(BaseHTTPError, match=r"^InvalidStateFolder: .*Not a directory") as refused:
         create(cloud.driver(state_dir=str(tmp_path / "file" / "below")))
-    assert refused.value.code == 403
+    assert refused.value.code == 400

@@ -65,16 +65,17 @@ class PoolCalls:
 
     def create(self, seat: Seat, call: CreateCall) -> Outcome:
         """Buy one machine, tagged from its first moment."""
+        made = None
         try:
             driver = seat.link().fresh()
-            node = driver.create_node(**self.arguments(driver, call.request))
-            if getattr(node, "id", None):
-                return Created(call.operation, self.node(node))
+            made = driver.create_node(**self.arguments(driver, call.request))
+            if getattr(made, "id", None):
+                return Created(call.operation, self.node(made))
             verdict = Verdict(FaultKind.GARBLED, "an answer without a machine")
         except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
             verdict = self._judge(seat, error, call.request.user_data)
         fault = verdict.fault(self._pool)
-        if verdict.nothing_done:
+        if verdict.nothing_done and made is None:
             return CreateFailed(call.operation, self._pool.name, fault, verdict.retry_after)
         return CreateUnknown(call.operation, self._pool.name, fault)
 
@@ -90,7 +91,9 @@ class PoolCalls:
             if node.state is NodeState.TERMINATED:
                 return Destroyed(call.operation, call.node_id, absent=True)
             if (node.owner, node.operation) != (self._owner, call.operation):
-                return self._kept(call, FaultKind.REJECTED, f"{call.node_id} is not ours: owner {node.owner}, operation {node.operation}")
+                return self._kept(
+                    call, FaultKind.REJECTED, f"{call.node_id} is not ours: owner {node.owner!r}, operation {node.operation!r}"
+                )
             if driver.destroy_node(target):
                 return Destroyed(call.operation, call.node_id, absent=False)
             return self._kept(call, FaultKind.UNKNOWN, "the cloud did not confirm the destroy")

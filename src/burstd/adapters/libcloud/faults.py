@@ -203,7 +203,11 @@ def _judge_transport(error: Exception) -> Verdict:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what it wraps: requests and urllib3 put the reason into `args`, `reason` or `original_error`."""
+    """The exception and what it wraps: requests and urllib3 put the reason into `args`, `reason` or `original_error`.
+
+    What merely was being handled at the time (`__context__`) is not among them: an earlier attempt that never got through says nothing
+    about a later one that did.
+    """
     ahead, seen = [error], set[int]()
     while ahead:
         each = ahead.pop()
@@ -211,7 +215,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
-        inner = (*each.args, getattr(each, "reason", None), getattr(each, "original_error", None), each.__cause__, each.__context__)
+        inner = (*each.args, getattr(each, "reason", None), getattr(each, "original_error", None), each.__cause__)
         ahead += [one for one in inner if isinstance(one, BaseException)]
 
 

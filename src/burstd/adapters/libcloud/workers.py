@@ -7,24 +7,30 @@ over. Nothing here ever waits, but `wait`. Used from one thread, the loop's; the
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from burstd.adapters.libcloud.drivers import Link
 from burstd.errors import Retry
 
 R = TypeVar("R")
 
+IDLE: Final = 30.0
+"""Seconds after which a connection is not trusted any more: something in between (a NAT, a firewall) may have forgotten it without a
+word, and the first create after a quiet night would wait for its deadline. Longer than a cycle, so that listings keep theirs."""
+
 
 class Seat:
-    """What a worker keeps from one call to the next: its link, made at the first need and anew after trouble."""
+    """What a worker keeps from one call to the next: its link, made at the first need, and anew after trouble or a long rest."""
 
     def __init__(self, connect: Callable[[], Link]) -> None:
         self._connect = connect
         self._link: Link | None = None
+        self._used = 0.0
 
     @property
     def sent(self) -> int | None:
@@ -33,8 +39,11 @@ class Seat:
 
     def link(self) -> Link:
         """The link; whatever the driver's constructor raises goes through."""
-        if self._link is None:
+        now = time.monotonic()
+        if self._link is None or now - self._used > IDLE:
+            self._link = None
             self._link = self._connect()
+        self._used = now
         return self._link
 
     def leave(self) -> None:

@@ -179,7 +179,7 @@ class LocalNodeDriver(NodeDriver):
                 raise InvalidCredsError("AuthFailure: the secret is not the one in account.json", driver=self)
             yield
         except OSError as error:
-            raise _refusal(403, f"UnauthorizedOperation: the state folder: {error}") from error
+            raise _refusal(400, f"InvalidStateFolder: {error}") from error
         except ValueError as error:
             raise _refusal(500, f"InternalError: {error}") from error
 
