@@ -425,7 +425,7 @@ def status(code: int | None, message: object = "", headers: dict[str, str] | Non
         (status(502, "Bad gateway"), 1, (FaultKind.UNREACHABLE, False)),
         (status(None, None), 1, (FaultKind.UNREACHABLE, False)),
         (MalformedResponseError("x", body="secret"), 1, (FaultKind.GARBLED, False)),
-        (KeyPairDoesNotExistError("k", None), 1, (FaultKind.REJECTED, True)),  # type: ignore[no-untyped-call]
+        (KeyPairDoesNotExistError("k", None), 1, (FaultKind.REJECTED, True)),  # type: ignore[no-untyped-call] # libcloud's class
         (LibcloudError("x"), 1, (FaultKind.UNKNOWN, False)),
         (ConnectionRefusedError(), 1, (FaultKind.UNREACHABLE, True)),
         (ConnectionResetError(), 1, (FaultKind.UNREACHABLE, False)),

@@ -82,7 +82,7 @@ def draw(timeline: Timeline, scenario: Scenario, figures: Figures, path: Path) -
             for began, _ in scenario.starts()[1:]:
                 axes.axvline(began, color=_INK, lw=0.6, ls=":", alpha=0.5)
         _name_stretches(load, scenario, figures.seconds)
-        traffic.set_xlabel("seconds")
+        traffic.set_xlabel("seconds   (the load average is damped over one minute, so it follows slowly)")
         figure.suptitle(_title(figures), fontsize=11)
         try:
             figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
@@ -122,10 +122,9 @@ def _draw_load(axes: Axes, timeline: Timeline, figures: Figures) -> None:
         axes.annotate(
             f"the first instance answers\n{figures.reaction_seconds:.1f} s after the crossing",
             (timeline.first_burst, level),
-            xytext=(20, -110),
-            textcoords="offset points",
+            xytext=(timeline.first_burst + 0.06 * figures.seconds, threshold / 3),
             fontsize=8,
-            arrowprops={"arrowstyle": "->", "color": _INK, "shrinkB": 3},
+            arrowprops={"arrowstyle": "->", "color": _INK, "shrinkB": 3, "relpos": (0, 0.5)},
         )
     axes.set_ylabel("load average\nof the core servers")
     axes.legend()
