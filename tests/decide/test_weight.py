@@ -84,6 +84,12 @@ def test_with_every_core_down_the_burst_servers_take_what_they_can() -> None:
     assert decided(world(gateway=dead), AUTO).weight == 256
 
 
+def test_once_the_cores_are_back_before_anything_is_learned_a_burst_server_counts_like_a_core_again() -> None:
+    dead = replace(rows(), servers=tuple(server(name, 100, ServerStatus.DOWN) for name in CORES))
+    memory = decided(world(gateway=dead), AUTO).memory
+    assert decided(world(memory=memory), AUTO).weight == 100
+
+
 def test_a_core_that_does_not_say_its_cpus_leaves_the_capacity_unlearned() -> None:
     site = Site(member(1))
     made = site.watch(60, core=60)

@@ -8,13 +8,13 @@ from burstd.model.fleet import Phase
 from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
 from burstd.model.plans import Action, CallCloud, Done, EditGateway, Note, Plan, Record, Report, Violation
 from burstd.plan.narrative import narrate, sentence
-from tests.given import decision, member, world
+from tests.given import AWAY, DARK, decision, member, world
 
 ONE = member(1)
 
 
 def test_a_quiet_cycle_says_that_nothing_is_to_do_and_why() -> None:
-    assert sentence(decision(0), Plan()) == "nothing to do, because the test wants it"
+    assert sentence(world(), decision(0), Plan()) == "nothing to do, because the test wants it"
 
 
 def test_every_effect_has_its_words() -> None:
@@ -36,7 +36,7 @@ def test_every_effect_has_its_words() -> None:
         CallCloud(CreateCall(ONE.operation, ONE.request)),
         CallCloud(DestroyCall(ONE.operation, "dublin", "i-1")),
     )
-    assert sentence(decision(0), Plan(actions)) == (
+    assert sentence(world(), decision(0), Plan(actions)) == (
         f"call {member(3).name} gone, join b-1, put b-1 in service, drain b-1, take b-1 out of service, "
         "set the burst weight to 40 (2 times), "
         f"enable the checks of b-1, cut the sessions of b-1, remove b-1 from HAProxy, launch {ONE.name} in dublin, destroy i-1 in dublin, "
@@ -45,8 +45,16 @@ def test_every_effect_has_its_words() -> None:
 
 
 def test_a_long_wait_is_told_in_short() -> None:
-    assert sentence(decision(0), Plan(waiting=("a", "b"))).endswith("; waiting: a, b")
-    assert sentence(decision(0), Plan(waiting=("a", "b", "c", "d", "e"))).endswith("; waiting: a, b, c and 2 more")
+    assert sentence(world(), decision(0), Plan(waiting=("a", "b"))).endswith("; waiting: a, b")
+    assert sentence(world(), decision(0), Plan(waiting=("a", "b", "c", "d", "e"))).endswith("; waiting: a, b, c and 2 more")
+
+
+def test_what_cannot_be_read_is_always_told() -> None:
+    blind = world(load=(1.0, DARK), gateway=AWAY)
+    assert sentence(blind, decision(0), Plan()) == (
+        "nothing to do, because the test wants it; HAProxy cannot be read: nothing listens on its socket; "
+        "no load of core-oslo-02 (no answer within 2 s)"
+    )
 
 
 def test_what_has_happened_is_kept() -> None:

@@ -81,9 +81,10 @@ def weigh(snapshot: Snapshot, policy: Policy, memory: Memory) -> Weighing:
     if policy.routing.burst_weight is not None:
         return replace(known, weight=policy.routing.burst_weight, reason="fixed by haproxy.burst_weight")
     learned = _core_capacity(scene)
-    if learned is None or core_rate is None:
-        weight = memory.weight or _fallback(cores)
-        return replace(known, weight=weight, reason="the cores' capacity is not learned yet", memory=replace(memory, weight=weight))
+    if learned is None:
+        return replace(known, weight=_fallback(cores), reason="the cores' capacity is not learned yet")
+    if core_rate is None:
+        return replace(known, weight=memory.weight or _fallback(cores), reason="the request rate is not known yet")
     return _solve(_trim(scene), known, learned, core_rate + (burst_rate or 0.0))
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.decision import Decision
 from burstd.model.event import Event
+from burstd.model.faults import Fault
 from burstd.model.fleet import ENDED
 from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetState, SetWeight
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report
@@ -17,15 +18,18 @@ _MOST_WAITING = 3
 """More than these waits make a sentence that nobody reads; status has them all."""
 
 
-def sentence(decision: Decision, plan: Plan) -> str:
-    """What this cycle does and why, "nothing to do, because …" included."""
+def sentence(snapshot: Snapshot, decision: Decision, plan: Plan) -> str:
+    """What this cycle does and why, "nothing to do, because …" included; what could not be read is never left out."""
     done = Counter(text for each in plan.actions if (text := _words(each)) is not None)
     what = ", ".join(text if times == 1 else f"{text} ({times} times)" for text, times in done.items()) or "nothing to do"
     told = f"{what}, because {decision.reasons[0]}"
     if plan.waiting:
         more = len(plan.waiting) - _MOST_WAITING
         told += f"; waiting: {', '.join(plan.waiting[:_MOST_WAITING])}" + (f" and {more} more" if more > 0 else "")
-    return told
+    if isinstance(snapshot.gateway, Fault):
+        told += f"; HAProxy cannot be read: {snapshot.gateway.text}"
+    dark = [f"{name} ({reading.text})" for name, reading in snapshot.cores.items() if isinstance(reading, Fault)]
+    return told + (f"; no load of {', '.join(dark)}" if dark else "")
 
 
 _EDITS = {
@@ -61,7 +65,7 @@ def narrate(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, 
 
     The sentence is kept as an event where it says something new: with its figures left out it differs from the last one.
     """
-    told, at = sentence(decision, plan), snapshot.now
+    told, at = sentence(snapshot, decision, plan), snapshot.now
     kept = [Event(at, "fault", "invariant", f"{each.invariant}: {each.text}") for each in plan.violations]
     if _shape(told) != _shape(told_before):
         kept.append(Event(at, "cycle", "", f"{told} [{'; '.join((*decision.reasons, decision.weight_reason))}]"))
