@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -451,7 +452,7 @@ def test_closing_waits_for_calls_in_flight_and_keeps_their_outcomes(cloud: Libcl
 
 def test_closing_does_not_wait_beyond_the_deadlines(script: Script, clock: HandClock) -> None:
     script.on_create = script.hang
-    cloud = LibcloudCloud([script.pool], OWNER, clock, create_deadline=0.2, destroy_deadline=0.2)
+    cloud = LibcloudCloud([replace(script.pool, create_deadline=0.2, destroy_deadline=0.2)], OWNER, clock)
     cloud.submit(create())
     in_the_middle(script, "create")
     cloud.close()

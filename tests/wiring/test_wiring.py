@@ -109,6 +109,19 @@ def test_a_secret_is_read_into_the_arguments_and_shown_by_nobody(tmp_path: Path,
     assert "hunter2" not in repr(pool)
 
 
+def test_a_clouds_own_endpoint_and_deadlines_reach_its_driver(tmp_path: Path, good: Document) -> None:
+    (plain,) = cloud_pools(settings(tmp_path, good))
+    assert (plain.host, plain.port, plain.secure) == (None, None, None)
+    assert (plain.list_deadline, plain.create_deadline, plain.destroy_deadline) == (10, 60, 60)
+    good["pool"][0] |= {"api_host": "ec2.example.com", "list_deadline": 1, "create_deadline": 2, "destroy_deadline": 3}
+    (there,) = cloud_pools(settings(tmp_path, good))
+    assert (there.host, there.port, there.secure) == ("ec2.example.com", None, True)
+    assert (there.list_deadline, there.create_deadline, there.destroy_deadline) == (1, 2, 3)
+    good["pool"][0] |= {"api_port": 8773, "api_tls": False}
+    (open_,) = cloud_pools(settings(tmp_path, good))
+    assert (open_.host, open_.port, open_.secure) == ("ec2.example.com", 8773, False)
+
+
 def test_a_reload_keeps_what_has_not_changed_and_replaces_what_has(tmp_path: Path, good: Document) -> None:
     (tmp_path / "key").write_text("old")
     good["pool"][0]["secret_files"] = {"secret": "key"}

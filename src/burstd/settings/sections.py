@@ -144,6 +144,12 @@ class PoolSettings(Section):
         example={"key": "/run/credentials/burstd.service/ec2-key", "secret": "/run/credentials/burstd.service/ec2-secret"},
         shown=True,
     )
+    api_host: v.OptionalHost = key(None, "Host of the cloud's API, where it is not the driver's own.", example="ec2.oslo.example.com")
+    api_port: v.OptionalPort = key(None, "Port of the cloud's API; 0: the driver's own.", example=8773, ge=1, le=v.GREATEST_PORT)
+    api_tls: bool = key(default=True, meaning="Speak TLS to api_host; without it, secrets and user-data can be read on the way.")
+    list_deadline: v.Seconds = key(10.0, "A listing that takes longer says nothing.", gt=0)
+    create_deadline: v.Seconds = key(60.0, "After it, a create that is not answered may or may not have made an instance.", gt=0)
+    destroy_deadline: v.Seconds = key(60.0, "After it, a destroy that is not answered is tried again.", gt=0)
     create: v.SecretTable = key(
         {}, "Further arguments of the driver's create_node, as they are; never shown.", example={"ex_keyname": "burst"}
     )

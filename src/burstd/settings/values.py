@@ -205,6 +205,9 @@ HaproxyName = Annotated[str, _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_
 OptionalHaproxyName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,63}"), Kind("a name of letters, digits, dash, underscore or dot, without spaces")]
 GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
+OptionalHost = Annotated[
+    str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})"), Kind("a host name or an IPv4 address")
+]
 Exporter = Annotated[str, AfterValidator(_exporter), Kind("an http or https URL with a host")]
 Listen = Annotated[str, AfterValidator(_listen), Kind('HOST:PORT, or "" for none')]
 Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]

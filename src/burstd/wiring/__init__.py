@@ -145,7 +145,21 @@ def cloud_pool(pool: PoolSettings) -> CloudPool:
     Raises:
         InvalidSettings: files that cannot be read, one line each.
     """
-    return CloudPool(pool.name, pool.driver, pool.driver_arguments(), pool.image, pool.size, pool.location, pool.create_arguments())
+    return CloudPool(
+        pool.name,
+        pool.driver,
+        pool.driver_arguments(),
+        pool.image,
+        pool.size,
+        pool.location,
+        pool.create_arguments(),
+        host=pool.api_host,
+        port=pool.api_port,
+        secure=pool.api_tls if pool.api_host else None,
+        list_deadline=pool.list_deadline,
+        create_deadline=pool.create_deadline,
+        destroy_deadline=pool.destroy_deadline,
+    )
 
 
 def cloud_pools(settings: Settings) -> tuple[CloudPool, ...]:

@@ -25,17 +25,7 @@ def forbid_blind_retries() -> None:
 class LibcloudCloud:
     """The pools' clouds. Used from one thread, the loop's; it never makes a foreign call there."""
 
-    def __init__(  # noqa: PLR0913 - the deadlines are named one by one
-        self,
-        pools: Sequence[CloudPool],
-        owner: str,
-        clock: Clock,
-        *,
-        list_every: float = 5.0,
-        list_deadline: float = 10.0,
-        create_deadline: float = 60.0,
-        destroy_deadline: float = 60.0,
-    ) -> None:
+    def __init__(self, pools: Sequence[CloudPool], owner: str, clock: Clock, *, list_every: float = 5.0) -> None:
         """Nothing is called and no thread is started before the first `observe`.
 
         Args:
@@ -43,17 +33,13 @@ class LibcloudCloud:
             owner: the owner tag's value: whose machines are ours.
             clock: the daemon's timeline; deadlines follow it.
             list_every: seconds between two listings of a pool.
-            list_deadline: seconds by the wall clock after which a listing counts as failed.
-            create_deadline: the same for a create, whose outcome is then unknown.
-            destroy_deadline: the same for a destroy, which is then tried again.
 
         Raises:
             Misconfigured: a pool's driver is not known.
         """
-        deadlines = (list_deadline, create_deadline, destroy_deadline)
-        self._places = {pool.name: Place(pool, owner, list_every, deadlines) for pool in pools}
+        self._places = {pool.name: Place(pool, owner, list_every) for pool in pools}
         self._clock = clock
-        self._longest = max(create_deadline, destroy_deadline)
+        self._longest = max((pool.call_deadline for pool in pools), default=0.0)
         self._closed = False
 
     def observe(self) -> CloudView:

@@ -41,20 +41,17 @@ class Place:
         Misconfigured: burstd knows no such driver.
     """
 
-    def __init__(self, pool: CloudPool, owner: str, list_every: float, deadlines: tuple[float, float, float]) -> None:
+    def __init__(self, pool: CloudPool, owner: str, list_every: float) -> None:
         record = record_of(pool)
         self.pool = pool
         self.tokens = record.tokens
         self.listing: Listing | None = None
         self._calls = PoolCalls(pool, record, owner)
         self._list_every = list_every
-        self._list_deadline, self._create_deadline, self._destroy_deadline = deadlines
         self._listers: Workers[tuple[Node, ...] | Verdict] = Workers(
-            pool.peer, lambda: connect(pool, record, self._list_deadline), most=1, most_hung=HUNG
+            pool.peer, lambda: connect(pool, record, pool.list_deadline), most=1, most_hung=HUNG
         )
-        self._callers: Workers[Outcome] = Workers(
-            pool.peer, lambda: connect(pool, record, max(self._create_deadline, self._destroy_deadline)), CALLS, HUNG
-        )
+        self._callers: Workers[Outcome] = Workers(pool.peer, lambda: connect(pool, record, pool.call_deadline), CALLS, HUNG)
         self._asked_at = float("-inf")
         self._not_before = float("-inf")
         self._under_way: dict[str, CloudCall] = {}
@@ -80,9 +77,9 @@ class Place:
         if call.operation in self._under_way:
             raise Retry(f"{self.pool.peer}: operation {call.operation} has a call under way")
         if isinstance(call, CreateCall):
-            task = Task(call.operation, partial(self._calls.create, call=call), now + self._create_deadline)
+            task = Task(call.operation, partial(self._calls.create, call=call), now + self.pool.create_deadline)
         else:
-            task = Task(call.operation, partial(self._calls.destroy, call=call), now + self._destroy_deadline)
+            task = Task(call.operation, partial(self._calls.destroy, call=call), now + self.pool.destroy_deadline)
         self._callers.start(task)
         self._under_way[call.operation] = call
         if call.operation in {hung.key for hung in self._callers.hung}:
@@ -102,7 +99,7 @@ class Place:
             return
         self._asked_at = now
         try:
-            self._listers.start(Task("list", self._calls.list, now + self._list_deadline))
+            self._listers.start(Task("list", self._calls.list, now + self.pool.list_deadline))
         except Retry as error:
             self._note(Fault(self.pool.peer, FaultKind.UNREACHABLE, f"not listed: {str(error).removeprefix(f'{self.pool.peer}: ')}"))
 
@@ -125,7 +122,7 @@ class Place:
             case Ended(end=End.LATE):
                 return  # it was counted as failed, and a newer one is there or on its way
             case Ended(end=End.OVERDUE):
-                self._note(Fault(self.pool.peer, FaultKind.UNREACHABLE, f"no list within {self._list_deadline:g} s"))
+                self._note(Fault(self.pool.peer, FaultKind.UNREACHABLE, f"no list within {self.pool.list_deadline:g} s"))
             case Ended(result=Verdict() as verdict):
                 # An error that nobody knows leaves a create open; a listing is merely asked for again.
                 kind = FaultKind.GARBLED if verdict.kind is FaultKind.UNKNOWN else verdict.kind
@@ -152,7 +149,7 @@ class Place:
         if ended.result is not None:
             return ended.result
         if ended.end is End.OVERDUE:
-            limit = self._create_deadline if isinstance(call, CreateCall) else self._destroy_deadline
+            limit = self.pool.create_deadline if isinstance(call, CreateCall) else self.pool.destroy_deadline
             fault = Fault(self.pool.peer, FaultKind.UNKNOWN, f"no answer within {limit:g} s")
         else:
             fault = Fault(self.pool.peer, FaultKind.UNKNOWN, "the worker thread died in the middle of the call")

@@ -17,6 +17,9 @@ class CloudPool:
         location: availability zone or the like; None: the cloud chooses.
         create: raw further arguments of every create; never shown either.
         host: another API endpoint than the driver's own; with `port` and `secure` (TLS), None: as the driver has it.
+        list_deadline: seconds by the wall clock after which a listing counts as failed.
+        create_deadline: the same for a create, whose outcome is then unknown.
+        destroy_deadline: the same for a destroy, which is then tried again.
     """
 
     name: str
@@ -29,6 +32,14 @@ class CloudPool:
     host: str | None = None
     port: int | None = None
     secure: bool | None = None
+    list_deadline: float = 10.0
+    create_deadline: float = 60.0
+    destroy_deadline: float = 60.0
+
+    @property
+    def call_deadline(self) -> float:
+        """The longest that a create or a destroy may take, seconds."""
+        return max(self.create_deadline, self.destroy_deadline)
 
     @property
     def peer(self) -> str:
