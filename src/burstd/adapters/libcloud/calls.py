@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from burstd.adapters.libcloud.drivers import Driver, DriverRecord
@@ -58,7 +58,7 @@ class PoolCalls:
     def list(self, seat: Seat) -> tuple[Node, ...] | Verdict:
         """Every machine of ours, or, where the cloud cannot filter, every machine."""
         try:
-            found = seat.link().fresh().list_nodes(**self._record.owned(self._owner))
+            found = self._record.listed(seat.link().fresh(), self._pool, self._owner)
             return tuple(self.node(each) for each in found if each.id)
         except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
             return self._judge(seat, error)
@@ -83,8 +83,8 @@ class PoolCalls:
         """Give one machine back, after reading once more that it is ours: by owner tag and by operation tag."""
         try:
             driver = seat.link().fresh()
-            found = driver.list_nodes(**self._record.find(call.node_id))
-            target = next((each for each in found if each.id == call.node_id), None)
+            found = self._record.read(driver, self._pool, call.node_id)
+            target = next((each for each in found if str(each.id) == call.node_id), None)
             if target is None:
                 return self._kept(call, FaultKind.GARBLED, "the machine was asked for by id, and the answer is about nothing")
             node = self.node(target)
@@ -98,23 +98,23 @@ class PoolCalls:
                 return Destroyed(call.operation, call.node_id, absent=False)
             return self._kept(call, FaultKind.UNKNOWN, "the cloud did not confirm the destroy")
         except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
-            verdict = self._judge(seat, error, gone=self._record.gone)
+            verdict = self._judge(seat, error, one=True)
             if verdict.kind is FaultKind.MISSING:
                 return Destroyed(call.operation, call.node_id, absent=True)
             return self._kept(call, verdict.kind, verdict.text)
 
     def arguments(self, driver: Driver, request: LaunchRequest) -> dict[str, Any]:
         """All arguments of the create; what the settings add can replace none of ours."""
-        from libcloud.compute.base import NodeImage, NodeSize
+        from libcloud.compute.base import NodeSize
 
         return {
             **self._record.raw(self._pool.create),
-            **self._record.launch(request),
+            **self._record.place(driver, request.location),
+            **self._record.launch(request, self._pool),
             "name": request.name,
             # Made by hand: listing sizes and images costs calls, and on EC2 minutes.
             "size": NodeSize(request.size, request.size, 0, 0, None, 0.0, driver),
-            "image": NodeImage(request.image, request.image, driver),
-            "location": None if request.location is None else self._record.location(driver, request.location),
+            "image": self._record.image(driver, request.image),
         }
 
     def node(self, node: LibcloudNode) -> Node:
@@ -130,8 +130,8 @@ class PoolCalls:
             operation=tags.get(OPERATION_TAG),
         )
 
-    def _judge(self, seat: Seat, error: Exception, user_data: str | None = None, gone: Container[str] = ()) -> Verdict:
-        verdict = judge(error, seat.sent, Redactor(self._pool, user_data), gone)
+    def _judge(self, seat: Seat, error: Exception, user_data: str | None = None, *, one: bool = False) -> Verdict:
+        verdict = judge(error, seat.sent, Redactor(self._pool, user_data), self._record.dialect, one=one)
         seat.leave()
         return verdict
 

@@ -10,16 +10,13 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote, quote_plus
 
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.model.faults import Fault, FaultKind
-
-if TYPE_CHECKING:
-    from libcloud.common.exceptions import BaseHTTPError
 
 NO_CAPACITY: Final = frozenset(
     {
@@ -90,6 +87,57 @@ class Verdict:
         return Fault(pool.peer, self.kind, self.text)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An API's answer that it did not do as it was asked, out of whichever exception a driver makes of it.
+
+    Attributes:
+        status: HTTP's; 0 where there was none.
+        words: the API's own, with its code before the first colon where it has one.
+        retry_after: as it came, by attribute or header; None for none.
+    """
+
+    status: int
+    words: str
+    retry_after: object = None
+
+
+def http_reply(error: Exception) -> Reply | None:
+    """The answer in libcloud's own exception for them, which most drivers raise."""
+    from libcloud.common.exceptions import BaseHTTPError
+
+    if not isinstance(error, BaseHTTPError):
+        return None
+    status = error.code if isinstance(error.code, int) else 0
+    asked = getattr(error, "retry_after", None) or (error.headers or {}).get("retry-after")
+    return Reply(status, "" if error.message is None else str(error.message), asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one cloud says what went wrong.
+
+    Attributes:
+        reply: its answer out of an exception; None where the exception is no answer.
+        gone: the codes by which it says that the machine asked about is not there; "HTTP 404" where the status is all there is, and
+            the driver has seen to it that the answer is the API's own: a bare 404 may come from anything in between.
+        full: words, in small letters, by which it says that there is no room, in the account or in the place.
+        taken: codes or such words by which it says that there is a machine of that name already. Names are made once, so that
+            machine is this very create's, sent before.
+        sessions: a 401 to a call means that the session has ended; wrong credentials are told at the login.
+    """
+
+    reply: Callable[[Exception], Reply | None] = http_reply
+    gone: frozenset[str] = frozenset()
+    full: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+    sessions: bool = False
+
+
+PLAIN: Final = Dialect()
+"""Nothing but what most clouds share."""
+
+
 class Redactor:
     """Takes out of a text what nobody may read: credentials, user-data, queries of URLs, and whatever looks like a blob of either."""
 
@@ -110,7 +158,7 @@ class Redactor:
         return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
 
 
-def judge(error: Exception, sent: int | None, redact: Redactor, gone: Container[str] = ()) -> Verdict:
+def judge(error: Exception, sent: int | None, redact: Redactor, dialect: Dialect = PLAIN, *, one: bool = False) -> Verdict:
     """What this exception of a call means.
 
     Args:
@@ -118,18 +166,20 @@ def judge(error: Exception, sent: int | None, redact: Redactor, gone: Container[
         sent: requests that the call had begun; None where not even the driver could be made. From the second one on nothing is
             certain: some drivers ask about their create for minutes, and a failure of that question says nothing about the create.
         redact: for the cloud's own words, where they are repeated at all.
-        gone: the codes by which this cloud says that the machine asked about is not there; a 404 alone may come from anywhere.
+        dialect: how this cloud says what went wrong.
+        one: the call was about one machine that there was, so that it may be gone.
     """
-    verdict = _judge(error, sent or 0, redact, gone)
+    verdict = _judge(error, sent or 0, redact, dialect if one else replace(dialect, gone=frozenset()))
     return replace(verdict, nothing_done=sent is None or (verdict.nothing_done and sent <= 1))
 
 
-def _judge(error: Exception, sent: int, redact: Redactor, gone: Container[str]) -> Verdict:  # noqa: PLR0911 - a table, a line for each type
-    from libcloud.common.exceptions import BaseHTTPError
+def _judge(error: Exception, sent: int, redact: Redactor, dialect: Dialect) -> Verdict:  # noqa: PLR0911 - a table, a line for each type
     from libcloud.common.types import InvalidCredsError, MalformedResponseError
     from libcloud.compute.types import KeyPairDoesNotExistError
     from requests import RequestException
 
+    if (reply := dialect.reply(error)) is not None:
+        return _judge_reply(reply, redact, dialect)
     match error:
         case InvalidCredsError():
             return Verdict(FaultKind.DENIED, f"the cloud does not accept the credentials{_bracketed(error.value)}", nothing_done=True)
@@ -137,8 +187,6 @@ def _judge(error: Exception, sent: int, redact: Redactor, gone: Container[str]) 
             return Verdict(FaultKind.REJECTED, "the cloud knows no such key pair", nothing_done=True)
         case MalformedResponseError():  # its text is the whole body
             return Verdict(FaultKind.GARBLED, "an answer that is not the cloud's protocol")
-        case BaseHTTPError():
-            return _judge_status(error, redact, gone)
         case RequestException():
             return _judge_transport(error)
         case OSError():
@@ -154,22 +202,26 @@ def _judge(error: Exception, sent: int, redact: Redactor, gone: Container[str]) 
     return Verdict(FaultKind.UNKNOWN, f"an error that nobody knows ({type(error).__name__})")
 
 
-def _judge_status(error: BaseHTTPError, redact: Redactor, gone: Container[str]) -> Verdict:
+def _judge_reply(reply: Reply, redact: Redactor, dialect: Dialect) -> Verdict:  # noqa: PLR0911 - a table, a line for each case
     """An answer of the API itself, with an HTTP status and, if it was readable, a code before the first colon."""
-    status = error.code if isinstance(error.code, int) else 0
-    words = "" if error.message is None else str(error.message)
+    status, words = reply.status, reply.words
+    said = words.lower()
     found = _CODE.fullmatch(words.partition(":")[0].strip())
     code = found[1] if found else ""
     # A 4xx without a readable word comes from something in between: it says nothing about the call. 408 says that time ran out.
     refused = 400 <= status < 500 and status != 408 and bool(words.strip())  # noqa: PLR2004 - HTTP's own numbers
     text = redact(words) if words.strip() else f"HTTP {status}"
-    if code in NO_CAPACITY or (status == 403 and "quota" in words.lower()):  # noqa: PLR2004 - OpenStack's way to say it
+    if any(each == code or each in said for each in dialect.taken):
+        return Verdict(FaultKind.UNKNOWN, f"a machine of this name is there already, made by an earlier call: {text}")
+    if code in NO_CAPACITY or any(each in said for each in dialect.full) or (status == 403 and "quota" in said):  # noqa: PLR2004 - HTTP's
         return Verdict(FaultKind.NO_CAPACITY, text, nothing_done=True)
     if code in THROTTLED or status in {413, 429}:
-        return Verdict(FaultKind.THROTTLED, text, nothing_done=True, retry_after=_patience(error))
+        return Verdict(FaultKind.THROTTLED, text, nothing_done=True, retry_after=_patience(reply.retry_after))
+    if status == 401 and dialect.sessions:  # noqa: PLR2004 - HTTP's own number
+        return Verdict(FaultKind.UNREACHABLE, "the session has ended; the next call logs in again", nothing_done=True)
     if code in DENIED or status in {401, 403}:
         return Verdict(FaultKind.DENIED, f"the cloud does not let us{_bracketed(words)}", nothing_done=refused)
-    if code in gone:
+    if code in dialect.gone or f"HTTP {status}" in dialect.gone:
         return Verdict(FaultKind.MISSING, text, nothing_done=True)
     if refused:
         return Verdict(FaultKind.REJECTED, text, nothing_done=True)
@@ -219,9 +271,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         ahead += [one for one in inner if isinstance(one, BaseException)]
 
 
-def _patience(error: BaseHTTPError) -> float | None:
-    """Seconds asked for, by libcloud's attribute or the header; None for none, and for what is no such number."""
-    asked = getattr(error, "retry_after", None) or (error.headers or {}).get("retry-after")
+def _patience(asked: object) -> float | None:
+    """Seconds asked for; None for none, and for what is no such number."""
     try:
         seconds = float(str(asked))
     except ValueError:

@@ -16,6 +16,9 @@ class CloudPool:
         args: the driver's constructor arguments; hold secrets, so they are never shown.
         location: availability zone or the like; None: the cloud chooses.
         create: raw further arguments of every create; never shown either.
+        networks: what every machine is connected to, by the cloud's own names or ids; the driver's record says how.
+        keypair: the key that may log in, in the same way.
+        security_groups: the firewalls around it, in the same way.
         host: another API endpoint than the driver's own; with `port` and `secure` (TLS), None: as the driver has it.
         list_deadline: seconds by the wall clock after which a listing counts as failed.
         create_deadline: the same for a create, whose outcome is then unknown.
@@ -29,6 +32,9 @@ class CloudPool:
     size: str
     location: str | None = None
     create: Mapping[str, object] = field(default_factory=dict, repr=False)
+    networks: tuple[str, ...] = ()
+    keypair: str | None = None
+    security_groups: tuple[str, ...] = ()
     host: str | None = None
     port: int | None = None
     secure: bool | None = None

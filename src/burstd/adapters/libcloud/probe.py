@@ -59,7 +59,7 @@ def _problems(pool: CloudPool, timeout: float) -> Iterator[Problem]:
     except Misconfigured as problem:
         yield Problem(str(problem), FaultKind.MISCONFIGURED)
     except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
-        verdict = judge(error, seat.sent, Redactor(pool))
+        verdict = judge(error, seat.sent, Redactor(pool), record_of(pool).dialect)
         yield Problem(f"{pool.peer}: {verdict.text}", verdict.kind)
 
 
@@ -67,11 +67,11 @@ def _asked(pool: CloudPool, seat: Seat) -> Iterator[Problem]:
     record = record_of(pool)
     calls = PoolCalls(pool, record, NOBODY)
     sample = LaunchRequest(pool.name, "check", pool.image, pool.size, pool.location, (), "check")
-    ours = {"name", "size", "image", "location", *record.launch(sample)}
+    ours = {"name", "size", "image", "location", *record.launch(sample, pool)} - record.merged
     for key in sorted(ours & set(pool.create)):
         yield Problem(f"{pool.peer}: create.{key} is set by burstd itself; leave it out", FaultKind.MISCONFIGURED)
     driver = seat.link().fresh()
-    driver.list_nodes(**record.owned(NOBODY))
+    record.listed(driver, pool, NOBODY)
     calls.arguments(driver, sample)
     if record.catalogue:
         for key, value, listed in (("size", pool.size, driver.list_sizes()), ("image", pool.image, driver.list_images())):

@@ -1,0 +1,117 @@
+"""What a driver's record holds: how tags, tokens, user-data, networks and errors are said to one cloud. No cloud is named here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from burstd.adapters.libcloud.faults import Dialect
+from burstd.adapters.libcloud.pool import CloudPool
+from burstd.model.cloud import LaunchRequest
+
+if TYPE_CHECKING:
+    from libcloud.compute.base import Node as LibcloudNode
+    from libcloud.compute.base import NodeImage
+
+Driver: TypeAlias = Any
+"""A libcloud driver: what all have in common says nothing of the arguments that matter, so there is no useful type."""
+
+PLACING: Final = ("networks", "keypair", "security_groups")
+"""The settings that say what a machine is connected to, by the pool's own names for them."""
+
+
+def _nothing(driver: Driver) -> None:
+    """Most drivers can be used as they come."""
+
+
+def _every_node(driver: Driver, pool: CloudPool, owner: str) -> list[LibcloudNode]:  # noqa: ARG001 - most clouds cannot filter
+    found: list[LibcloudNode] = driver.list_nodes()
+    return found
+
+
+def _by_name(driver: Driver, name: str) -> NodeImage:
+    from libcloud.compute.base import NodeImage
+
+    return NodeImage(name, name, driver)
+
+
+def at_location(driver: Driver, name: str | None) -> dict[str, Any]:
+    """`location`, as most drivers take it: an object, of which they use the id."""
+    from libcloud.compute.base import NodeLocation
+
+    return {"location": None if name is None else NodeLocation(name, name, "", driver)}
+
+
+def named(each: object) -> object:
+    """A name in the settings as the object that some drivers want, of which they read the id or the name; other values as they are."""
+    return SimpleNamespace(id=each, name=each) if isinstance(each, str) else each
+
+
+def _tags(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    return extra.get("tags") or {}
+
+
+def _public_first(public: list[str], private: list[str]) -> list[str]:
+    return [*public, *private]
+
+
+@dataclass(frozen=True, slots=True)
+class DriverRecord:
+    """How one driver is spoken to.
+
+    Attributes:
+        name: libcloud's name of the provider.
+        launch: the create's arguments that carry tags, token, user-data, networks, key and security groups, all in the one call that
+            makes the machine.
+        read: one machine by id; a machine that is gone must make it raise, never answer with nothing.
+        dialect: how this cloud says what went wrong.
+        listed: every machine of an owner's, or, where the cloud cannot filter, every machine.
+        tags: the tags of a machine, out of libcloud's `extra`.
+        addresses: of (public, private) ones, all of them, the one to reach it by first.
+        place: the create's arguments that say where.
+        image: libcloud's object for an image's name.
+        raw: the raw arguments of the settings, made into what the driver wants.
+        merged: raw arguments that `launch` has taken up into its own of the same name.
+        takes: which of `PLACING` this driver can say in its create.
+        most_networks: so many of them.
+        needs: the settings that this driver cannot do without, as keys ("location", "create.ex_resource_group").
+        tokens: the same create sent twice makes one machine.
+        catalogue: sizes and images are listed completely and at once, so a wrong one can be found by `burstd check`.
+        args: constructor arguments that burstd insists on, unless the settings say otherwise.
+        prepare: what is done to a new driver before its first call.
+    """
+
+    name: str
+    launch: Callable[[LaunchRequest, CloudPool], dict[str, Any]]
+    read: Callable[[Driver, CloudPool, str], list[LibcloudNode]]
+    dialect: Dialect
+    listed: Callable[[Driver, CloudPool, str], list[LibcloudNode]] = _every_node
+    tags: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _tags
+    addresses: Callable[[list[str], list[str]], list[str]] = _public_first
+    place: Callable[[Driver, str | None], dict[str, Any]] = at_location
+    image: Callable[[Driver, str], NodeImage] = _by_name
+    raw: Callable[[Mapping[str, object]], dict[str, Any]] = dict
+    merged: frozenset[str] = frozenset()
+    takes: frozenset[str] = frozenset()
+    most_networks: int = 1
+    needs: tuple[str, ...] = ()
+    tokens: bool = False
+    catalogue: bool = False
+    args: Mapping[str, object] = field(default_factory=dict)
+    prepare: Callable[[Driver], None] = _nothing
+
+    def misfits(self, pool: CloudPool) -> list[str]:
+        """What the pool asks of this driver that it cannot do, or lacks: a line each, for an operator."""
+        lines = [
+            f'{pool.peer}: {key} cannot be said with driver "{self.name}"; leave it out'
+            for key in PLACING
+            if getattr(pool, key) and key not in self.takes
+        ]
+        if len(pool.networks) > self.most_networks and "networks" in self.takes:
+            lines.append(f'{pool.peer}: networks has {len(pool.networks)} entries; driver "{self.name}" takes at most {self.most_networks}')
+        has: dict[str, object] = {"location": pool.location, "keypair": pool.keypair, "networks": pool.networks}
+        has |= {f"create.{key}": True for key in pool.create}
+        lines += [f'{pool.peer}: {key} is needed by driver "{self.name}"; set it' for key in self.needs if not has.get(key)]
+        return lines
