@@ -75,7 +75,7 @@ def draw(timeline: Timeline, scenario: Scenario, figures: Figures, path: Path) -
         load, instances, traffic = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1.3, 2))
         _draw_load(load, timeline, figures)
         _draw_instances(instances, timeline)
-        _draw_traffic(traffic, timeline)
+        _draw_traffic(traffic, timeline, figures.seconds)
         for axes in (load, instances, traffic):
             axes.set_xlim(0, figures.seconds)
             axes.set_ylim(bottom=0)
@@ -143,8 +143,9 @@ def _draw_instances(axes: Axes, timeline: Timeline) -> None:
     axes.legend()
 
 
-def _draw_traffic(axes: Axes, timeline: Timeline) -> None:
-    own, other = timeline.traffic["with"], timeline.traffic["without"]
+def _draw_traffic(axes: Axes, timeline: Timeline, end: float) -> None:
+    # What comes after the end was answered in parts of a second.
+    own, other = ([each for each in timeline.traffic[side] if each.at <= end] for side in ("with", "without"))
     stacked = [each.core for each in own], [each.burst for each in own]
     axes.stackplot([each.at for each in own], *stacked, labels=("core servers", "instances"), colors=(_CORE, _BURST), lw=0)
     axes.plot([each.at for each in other], [each.core for each in other], color=_WITHOUT, lw=1.2, label="without burstd: all")

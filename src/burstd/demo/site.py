@@ -6,6 +6,7 @@ Both sides are equal but for burstd. Whatever was started is ended by the end of
 from __future__ import annotations
 
 import http.client
+import secrets
 import shutil
 import signal
 import socket
@@ -41,6 +42,8 @@ THRESHOLD: Final = 4.0
 """The article's."""
 
 _RETRIES: Final = 2
+_SOCKET_PATH: Final = 90
+"""Characters of a runtime socket's path: of the 107 that Linux takes, HAProxy needs some for the name that it binds first."""
 _STARTING: Final = 15.0
 """Seconds that a program may take until it serves: far more than it needs, short enough to be told in time."""
 _PAUSE: Final = 0.05
@@ -100,7 +103,7 @@ class Site:
             most: instances that burstd may rent.
         """
         self.network = own_network()
-        self.folder = Path(tempfile.mkdtemp(prefix="burstd-"))
+        self.folder = Path(tempfile.gettempdir(), f"burstd-{secrets.token_hex(4)}")
         self.settings = self.folder / "burstd.toml"
         self.control = self.folder / "control.sock"
         self.ask = client(str(self.control))
@@ -122,6 +125,7 @@ class Site:
             AskOperator: something cannot be started; the line says what to mend.
         """
         with ExitStack() as stack:
+            self._make_folder()
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             stack.callback(self._clear_cloud)
             self._cleaning = stack
@@ -178,6 +182,17 @@ class Site:
         for program in self._programs:
             if not program.alive:
                 raise Unreachable(f"{program.name} has ended in the middle of the demo; its last words: {program.last_words}")
+
+    def _make_folder(self) -> None:
+        longest = max((str(side.socket) for side in self.sides.values()), key=len)
+        if len(longest) > _SOCKET_PATH:
+            raise AskOperator(
+                f"TMPDIR {self.folder.parent}: expected a shorter path, a socket's has at most {_SOCKET_PATH} characters; set TMPDIR=/tmp"
+            )
+        try:
+            self.folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise AskOperator(f"TMPDIR {self.folder.parent}: expected a folder to write to, the system says: {error.strerror}") from error
 
     def _start(self, name: str, command: list[str]) -> Program:
         program = Program(name, command, self.folder)

@@ -1,0 +1,1 @@
+"""The demo's parts; tests/e2e/test_demo.py plays the whole."""
