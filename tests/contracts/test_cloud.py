@@ -31,6 +31,7 @@ from burstd.model.cloud import (
 )
 from burstd.model.faults import FaultKind
 from burstd.ports import Clock, Cloud
+from tests.ec2_peer import KEYS, Ec2Peer, ec2_peer
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.waiting import wait_until
 
@@ -59,6 +60,10 @@ class Stage(ABC):
     @abstractmethod
     def foreign(self, owner: str, operation: str) -> str:
         """The id of a machine with these tags that burstd has not made."""
+
+    def still_there(self, node_id: str) -> bool:
+        """The machine is alive, by whatever view shows those of others too."""
+        return node_id in self.alive()
 
     def observe(self) -> CloudView:
         """One cycle's look; outcomes are kept."""
@@ -129,14 +134,12 @@ class MemoryStage(Stage):
         return self._world.make(POOL, "burst-0a1b-0000000001", {OWNER_TAG: owner, OPERATION_TAG: operation}).id
 
 
-class LocalStage(Stage):
-    def __init__(self, held: ExitStack, folder: Path) -> None:
+class ClockedStage(Stage):
+    """Real time passes by itself."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self._local: LocalCloud = held.enter_context(local_cloud(folder, capacity=CAPACITY))
         self.clock = SystemClock()
-        pool = CloudPool(POOL, "local", self._local.args, image="web-1", size="small")
-        self.cloud = LibcloudCloud([pool], OWNER, self.clock, list_every=0.1)
-        held.callback(self.cloud.close)
 
     def until(self, condition: Callable[[], T | None], what: str) -> T:
         found: list[T] = []
@@ -149,17 +152,58 @@ class LocalStage(Stage):
         wait_until(there, what, every=0.05)
         return found[0]
 
+
+class LocalStage(ClockedStage):
+    def __init__(self, held: ExitStack, folder: Path) -> None:
+        super().__init__()
+        self._local: LocalCloud = held.enter_context(local_cloud(folder, capacity=CAPACITY))
+        pool = CloudPool(POOL, "local", self._local.args, image="web-1", size="small")
+        self.cloud = LibcloudCloud([pool], OWNER, self.clock, list_every=0.1)
+        held.callback(self.cloud.close)
+
     def foreign(self, owner: str, operation: str) -> str:
         driver = self._local.driver()
         size, image = NodeSize("small", "small", 0, 0, None, 0.0, driver), NodeImage("web-1", "web-1", driver)
         return str(driver.create_node("burst-0a1b-0000000001", size, image, ex_tags={OWNER_TAG: owner, OPERATION_TAG: operation}).id)
 
 
-@pytest.fixture(params=["memory", "local"])
+class Ec2Stage(ClockedStage):
+    """EC2 over the wire: moto."""
+
+    def __init__(self, held: ExitStack, peer: Ec2Peer) -> None:
+        super().__init__()
+        self._peer = peer
+        self._subnet = peer.reset(CAPACITY)
+        pool = CloudPool(
+            POOL, "ec2", KEYS, "ami-1", "t3.small", create={"ex_subnet": self._subnet}, host=peer.host, port=peer.port, secure=False
+        )
+        self.cloud = LibcloudCloud([pool], OWNER, self.clock, list_every=0.1)
+        held.callback(self.cloud.close)
+
+    def foreign(self, owner: str, operation: str) -> str:
+        return self._peer.start(self._subnet, "burst-0a1b-0000000001", {OWNER_TAG: owner, OPERATION_TAG: operation})
+
+    def still_there(self, node_id: str) -> bool:
+        return node_id in self._peer.alive()
+
+
+@pytest.fixture(scope="module")
+def ec2() -> Iterator[Ec2Peer]:
+    with ec2_peer() as peer:
+        yield peer
+
+
+@pytest.fixture(params=["memory", "local", "ec2"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     """Every implementation."""
     with ExitStack() as held:
-        yield MemoryStage() if request.param == "memory" else LocalStage(held, tmp_path)
+        match request.param:
+            case "memory":
+                yield MemoryStage()
+            case "local":
+                yield LocalStage(held, tmp_path)
+            case _:
+                yield Ec2Stage(held, request.getfixturevalue("ec2"))
 
 
 def operation_of(number: int) -> str:
@@ -271,7 +315,7 @@ def test_a_machine_that_is_not_ours_or_not_that_operations_is_not_destroyed(stag
     outcome = stage.destroy(1, foreign)
     assert isinstance(outcome, DestroyFailed)
     assert (outcome.node_id, outcome.fault.kind) == (foreign, FaultKind.REJECTED)
-    assert foreign in stage.alive()
+    assert stage.still_there(foreign)
 
 
 def test_a_machine_of_ours_that_nobody_here_made_is_listed_with_its_tags(stage: Stage) -> None:
