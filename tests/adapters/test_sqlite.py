@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -14,7 +15,7 @@ import pytest
 
 import burstd
 from burstd.adapters import sqlite
-from burstd.adapters.sqlite import SqliteRoster
+from burstd.adapters.sqlite import SqliteRoster, owner_of
 from burstd.errors import AlreadyRunning, AskOperator, Misconfigured, Unreachable
 from burstd.model.event import Event
 from burstd.model.fleet import Phase
@@ -127,32 +128,134 @@ def test_a_folder_that_was_open_to_others_is_closed(state: Path) -> None:
     assert [stat.S_IMODE(path.stat().st_mode) for path in (state, state / "roster.db")] == [0o700, 0o600]
 
 
-@pytest.mark.parametrize("place", [0, 4096 * 3 + 8, -2000])
-def test_a_damaged_file_is_refused_with_its_path_and_the_mend(state: Path, place: int) -> None:
-    path = filled(state)
+def damage(path: Path, place: int = 4096 * 3 + 8) -> bytes:
+    """Overwrite a part of the file; what is in it now."""
     content = bytearray(path.read_bytes())
     content[place : place + 1500 if place >= 0 else None] = b"\xa5" * 1500
     path.write_bytes(content)
-    before = path.read_bytes()
+    return path.read_bytes()
+
+
+def aside(state: Path) -> list[Path]:
+    """The files that were set aside."""
+    return sorted(each for each in state.glob("roster.db.damaged-*") if each.suffix.endswith("Z"))
+
+
+@pytest.mark.parametrize("place", [0, 4096 * 3 + 8, -2000])
+def test_a_damaged_file_is_set_aside_and_the_start_refused_with_the_mend(state: Path, place: int) -> None:
+    path = filled(state)
+    before = damage(path, place)
     line = refused(state)
-    assert line == f"{path} is damaged; stop burstd and put the file back from a backup"
-    assert path.read_bytes() == before
+    (kept,) = aside(state)
+    assert line.startswith(f"{path} was damaged and is set aside as {kept.name}; run `burstd adopt`")
+    assert kept.read_bytes() == before
+    again = refused(state)
+    assert again.startswith(
+        f"{path} is lost (set aside as damaged: {kept.name}), and with it the fleet of {state}/owner; run `burstd adopt`"
+    )
+
+
+def test_a_damaged_file_goes_with_its_wal_and_takes_nothings_place(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = filled(state)
+    whole = path.read_bytes()
+    monkeypatch.setattr("burstd.adapters.sqlite.time.strftime", lambda *_: "20261122T000000Z")
+    wals = []
+    for _ in (1, 2):
+        path.write_bytes(whole)
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("DELETE FROM pool")
+            db.execute("INSERT INTO event (at, kind, subject, text) VALUES (0, '', '', '')")
+            db.commit()
+            stopped = {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal")}  # as a kill leaves them
+        assert stopped["-wal"]
+        wals.append(stopped["-wal"])
+        for name, content in stopped.items():
+            Path(f"{path}{name}").write_bytes(content)
+        damage(path)
+        assert "set aside" in refused(state)
+        path.unlink(missing_ok=True)
+    for name, wal in zip(("20261122T000000Z", "20261122T000000Z-2"), wals, strict=True):
+        kept = path.with_name(f"roster.db.damaged-{name}")
+        assert kept.read_bytes()[: 4096 * 3] == whole[: 4096 * 3]
+        assert Path(f"{kept}-wal").read_bytes() == wal
+
+
+def test_a_damaged_file_stays_where_it_is_while_nothing_else_knows_the_owner(state: Path) -> None:
+    path = filled(state)
+    damage(path)
+    (state / "owner").unlink()
+    assert refused(state) == f"{path} is damaged; restart burstd, which sets the file aside, or put it back from a backup"
+    assert (path.exists(), aside(state)) == (True, [])
 
 
 def test_a_file_cut_in_half_is_refused(state: Path) -> None:
     path = filled(state)
     os.truncate(path, path.stat().st_size // 2)
-    assert "is damaged" in refused(state)
+    assert "was damaged" in refused(state)
 
 
 @pytest.mark.parametrize("loss", ["removed", "emptied"])
 def test_a_lost_file_does_not_pass_for_a_first_start(state: Path, loss: str) -> None:
     path = filled(state)
     path.unlink() if loss == "removed" else path.write_bytes(b"")
-    line = refused(state)
-    assert line.startswith(f"{path} is lost, and with it the fleet of {state}/owner; put it back from a backup, or remove {state}/owner")
+    assert refused(state).startswith(f"{path} is lost, and with it the fleet of {state}/owner; run `burstd adopt`")
     (state / "owner").unlink()
     SqliteRoster(state).close()
+
+
+@pytest.mark.parametrize("loss", ["removed", "emptied", "damaged"])
+def test_adopting_begins_a_new_file_under_the_old_owner(state: Path, loss: str) -> None:
+    path = filled(state)
+    owner = owner_of(state)
+    path.unlink() if loss == "removed" else path.write_bytes(b"") if loss == "emptied" else damage(path)
+    adopting = SqliteRoster(state, adopting=True)
+    assert (adopting.lost, adopting.owner(), list(adopting.fleet())) == (True, owner, [])
+    assert [adopting.set_aside] == (aside(state) if loss == "damaged" else [None])
+    adopting.adopt([instance(1, Phase.BOOTING)], Event(NOW, "daemon", "", "adopted"))
+    assert not adopting.lost
+    adopting.close()
+    roster = SqliteRoster(state)
+    assert (roster.owner(), list(roster.fleet())) == (owner, [instance(1, Phase.BOOTING)])
+    assert [each.text for each in roster.events(9)] == ["adopted"]
+    roster.close()
+
+
+def test_adopting_that_is_broken_off_leaves_the_loss_as_it_was(state: Path) -> None:
+    filled(state).unlink()
+    SqliteRoster(state, adopting=True).close()
+    assert "is lost" in refused(state)
+
+
+def test_adopting_beside_a_good_file_adds_to_it(state: Path) -> None:
+    filled(state)
+    adopting = SqliteRoster(state, adopting=True)
+    assert (adopting.lost, adopting.set_aside, len(adopting.fleet())) == (False, None, 199)
+    adopting.adopt([instance(500, Phase.BOOTING)], Event(NOW, "daemon", "", "adopted"))
+    assert len(adopting.fleet()) == 200
+    adopting.close()
+
+
+def test_where_no_fleet_ever_was_there_is_nothing_to_adopt(state: Path) -> None:
+    with pytest.raises(Misconfigured, match="no fleet was lost here; `burstd run` starts a new one"):
+        SqliteRoster(state, adopting=True)
+    assert owner_of(state) is None
+    SqliteRoster(state).close()
+
+
+@pytest.mark.parametrize("content", [b"", b"half", b"\xff\xfe"])
+def test_a_garbled_copy_of_the_owner_is_written_anew(state: Path, content: bytes) -> None:
+    filled(state)
+    owner = owner_of(state)
+    (state / "owner").write_bytes(content)
+    assert owner_of(state) is None
+    SqliteRoster(state).close()
+    assert (owner_of(state), stat.S_IMODE((state / "owner").stat().st_mode)) == (owner, 0o600)
+
+
+def test_a_copy_of_the_owner_that_cannot_be_read_is_told(state: Path) -> None:
+    (state / "owner").mkdir(parents=True)
+    with pytest.raises(Misconfigured, match=f"{state}/owner cannot be read, the system says: Is a directory"):
+        owner_of(state)
 
 
 def test_a_record_that_cannot_be_read_is_damage_and_shows_no_secret(state: Path) -> None:
@@ -160,10 +263,8 @@ def test_a_record_that_cannot_be_read_is_damage_and_shows_no_secret(state: Path)
     with sqlite3.connect(path) as db:
         db.execute("UPDATE instance SET record = replace(record, 'in_service', 'no such phase')")
     db.close()
-    roster = SqliteRoster(state)
-    with pytest.raises(Misconfigured, match="is damaged") as caught:
-        roster.fleet()
-    roster.close()
+    with pytest.raises(Misconfigured, match="was damaged") as caught:
+        SqliteRoster(state)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 

@@ -1,7 +1,8 @@
 """The roster in one SQLite file of the state folder: what a method has returned from survives a kill at any later instant.
 
 Every writing method is one transaction, on the disk (WAL, synchronous=FULL) before it returns. To be used by the thread that made
-it; a lock keeps a second burstd out. It never mends a damaged file, and never starts a new fleet where one was lost.
+it; a lock keeps a second burstd out. A damaged file is set aside at the start, never mended and never deleted; and where a fleet was
+lost no new one is started: `burstd adopt` alone begins a new file, under the old owner.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
@@ -40,6 +44,9 @@ ENDED_KEPT: Final = 10_000
 EVENTS_KEPT: Final = 10_000
 """Events that are remembered: days of a busy fleet, in two megabytes."""
 
+_ASIDE: Final = ".damaged-"
+_MEND: Final = "run `burstd adopt` to take the fleet back from the clouds, or put the file back from a backup"
+
 # Records are JSON: a field that a newer burstd has dropped is skipped, and one that it has added takes its default.
 _INSTANCE: Final = TypeAdapter(Instance)
 _ORDERS: Final = TypeAdapter(Orders)
@@ -47,11 +54,24 @@ _COOLDOWNS: Final = TypeAdapter(Cooldowns)
 _POOL: Final = TypeAdapter(PoolState)
 
 
-class SqliteRoster:
-    """The `Roster` port on STATE_DIR/roster.db."""
+class _Damaged(Misconfigured):
+    """What the file holds cannot be what was written."""
 
-    def __init__(self, state_dir: Path) -> None:
+
+class SqliteRoster:
+    """The `Roster` port on STATE_DIR/roster.db.
+
+    Attributes:
+        lost: the file is new, and the fleet that the owner file tells of is in none; only ever true while adopting.
+        set_aside: where the damaged file is now; None where there was none.
+    """
+
+    def __init__(self, state_dir: Path, *, adopting: bool = False) -> None:
         """Take the folder, made where it is missing and closed to everybody else, and bring the file up to this version's schema.
+
+        Args:
+            state_dir: the folder.
+            adopting: a lost or damaged file is no refusal, but a new one, which belongs to nobody until `adopt`.
 
         Raises:
             AlreadyRunning: another burstd holds the folder.
@@ -59,15 +79,22 @@ class SqliteRoster:
             Unreachable: the disk is full or failing.
         """
         self._path = state_dir / "roster.db"
+        self._adopting = adopting
+        self.lost = False
+        self.set_aside: Path | None = None
+        self._ended: dict[str, float] = {}
         with contextlib.ExitStack() as held:
             held.callback(os.close, _lock(state_dir))
-            with self._explained():
-                self._path.touch(0o600)
-                self._path.chmod(0o600)
-                self._db = held.enter_context(contextlib.closing(sqlite3.connect(self._path, isolation_level=None)))
-                self._set_up()
-                self._owner = self._know_owner(state_dir / "owner")
-                self._ended = self._read_ended()
+            try:
+                self._open(state_dir)
+            except _Damaged as damage:
+                aside = cast("Path | None", self.set_aside)  # mypy does not see that _open has set it
+                if aside is None:
+                    raise
+                if not adopting:
+                    raise Misconfigured(f"{self._path} was damaged and is set aside as {aside.name}; {_MEND}") from damage
+                self._open(state_dir)
+            held.callback(self._db.close)
             self._held = held.pop_all()
 
     def owner(self) -> str:
@@ -93,11 +120,7 @@ class SqliteRoster:
                     self._db.execute("REPLACE INTO ended (operation, at) VALUES (?, ?)", (each.operation, each.since))
                 else:
                     self._db.execute("DELETE FROM ended WHERE operation = ?", (each.operation,))
-                    self._db.execute(
-                        "INSERT INTO instance (operation, record) VALUES (?, ?)"
-                        " ON CONFLICT (operation) DO UPDATE SET record = excluded.record",
-                        (each.operation, _INSTANCE.dump_json(each).decode()),
-                    )
+                    self._put(each)
             self._db.execute("DELETE FROM ended WHERE serial <= (SELECT max(serial) FROM ended) - ?", (ENDED_KEPT,))
         if any(each.phase in ENDED or each.operation in self._ended for each in instances):
             self._ended = self._read_ended()
@@ -138,19 +161,55 @@ class SqliteRoster:
     def add_events(self, events: Sequence[Event]) -> None:
         """Append to the history; the newest `EVENTS_KEPT` stay."""
         with self._transaction():
-            rows = [(each.at, each.kind, each.subject, each.text) for each in events]
-            self._db.executemany("INSERT INTO event (at, kind, subject, text) VALUES (?, ?, ?, ?)", rows)
-            self._db.execute("DELETE FROM event WHERE serial <= (SELECT max(serial) FROM event) - ?", (EVENTS_KEPT,))
+            self._append(events)
+
+    def adopt(self, instances: Sequence[Instance], event: Event) -> None:
+        """Take machines back that no record stands for, into a file that from now on belongs to the old owner: all of it, or nothing."""
+        with self._transaction():
+            self._db.execute("REPLACE INTO fact (name, value) VALUES ('owner', ?)", (self._owner,))
+            for each in instances:
+                self._put(each)
+            self._append([event])
+        self.lost = False
 
     def close(self) -> None:
         """Let go of the file and the folder."""
         self._held.close()
 
+    def _put(self, instance: Instance) -> None:
+        self._db.execute(
+            "INSERT INTO instance (operation, record) VALUES (?, ?) ON CONFLICT (operation) DO UPDATE SET record = excluded.record",
+            (instance.operation, _INSTANCE.dump_json(instance).decode()),
+        )
+
+    def _append(self, events: Sequence[Event]) -> None:
+        rows = [(each.at, each.kind, each.subject, each.text) for each in events]
+        self._db.executemany("INSERT INTO event (at, kind, subject, text) VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("DELETE FROM event WHERE serial <= (SELECT max(serial) FROM event) - ?", (EVENTS_KEPT,))
+
+    def _open(self, state_dir: Path) -> None:
+        with self._explained():
+            self._path.touch(0o600)
+            self._path.chmod(0o600)
+            self._db = sqlite3.connect(self._path, isolation_level=None)
+            try:
+                self._set_up()
+                self._owner = self._know_owner(state_dir)
+                self._ended = self._read_ended()
+                # Whatever cannot be read is found now, while nobody counts on it yet.
+                self.fleet(), self.orders(), self.cooldowns(), self.pools()
+            except BaseException as error:
+                # Without the copy of the owner the folder would look like that of a first start.
+                if _is_damage(error) and owner_of(state_dir) is not None:
+                    self.set_aside = _set_aside(self._path)  # before the closing, which would remove the WAL
+                self._db.close()
+                raise
+
     def _set_up(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
-        [(health,)] = self._db.execute("PRAGMA quick_check(1)").fetchall()
+        [(health,)] = self._db.execute("PRAGMA integrity_check(1)").fetchall()
         if health != "ok":
             raise self._damaged()
         [(version,)] = self._db.execute("PRAGMA user_version").fetchall()
@@ -159,21 +218,27 @@ class SqliteRoster:
         for step in range(version, len(LADDER)):
             self._db.executescript(f"BEGIN IMMEDIATE; {LADDER[step]} PRAGMA user_version = {step + 1}; COMMIT;")
 
-    def _know_owner(self, copy: Path) -> str:
+    def _know_owner(self, state_dir: Path) -> str:
         """The owner id. It is kept beside the file as well, so that the loss of the file cannot pass for a first start."""
         owner: str
+        copied = owner_of(state_dir)
         if rows := self._db.execute("SELECT value FROM fact WHERE name = 'owner'").fetchall():
             [(owner,)] = rows
-        elif copy.exists():
-            raise Misconfigured(
-                f"{self._path} is lost, and with it the fleet of {copy}; put it back from a backup, or remove {copy} if no instance is left"
-            )
+        elif self._adopting:
+            if copied is None:
+                raise Misconfigured(f"{state_dir}/owner is not there, so no fleet was lost here; `burstd run` starts a new one")
+            self.lost = True
+            return copied
+        elif copied is not None:
+            found = state_dir.glob(f"{self._path.name}{_ASIDE}*")
+            aside = max((each.name for each in found if not each.name.endswith(("-wal", "-shm"))), default=None)
+            damaged = f" (set aside as damaged: {aside})" if aside else ""
+            raise Misconfigured(f"{self._path} is lost{damaged}, and with it the fleet of {state_dir}/owner; {_MEND}")
         else:
             owner = uuid4().hex
             self._save_fact("owner", owner)
-        if not copy.exists():
-            copy.write_text(f"{owner}\n", encoding="utf-8")
-            copy.chmod(0o600)
+        if copied != owner:
+            _write(state_dir / "owner", f"{owner}\n")
         return owner
 
     def _read_ended(self) -> dict[str, float]:
@@ -209,9 +274,9 @@ class SqliteRoster:
         except sqlite3.ProgrammingError:
             raise
         except sqlite3.Error as error:
-            match getattr(error, "sqlite_errorcode", 0) & 0xFF:  # the low byte is the class of the error
-                case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-                    raise self._damaged() from error
+            if _is_damage(error):
+                raise self._damaged() from error
+            match _class(error):
                 case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
                     raise self._unwritable(self._path) from error
                 case sqlite3.SQLITE_FULL:
@@ -224,8 +289,68 @@ class SqliteRoster:
     def _unwritable(self, path: Path | str) -> Misconfigured:
         return Misconfigured(f"{path} cannot be written; expected a file and folder that burstd's user may write")
 
-    def _damaged(self) -> Misconfigured:
-        return Misconfigured(f"{self._path} is damaged; stop burstd and put the file back from a backup")
+    def _damaged(self) -> _Damaged:
+        return _Damaged(f"{self._path} is damaged; restart burstd, which sets the file aside, or put it back from a backup")
+
+
+def _is_damage(error: BaseException) -> bool:
+    """Whether the file holds what nobody has written."""
+    return isinstance(error, _Damaged) or _class(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _class(error: BaseException) -> int:
+    """SQLite's class of the error, the low byte of its code; 0 where it has none."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+def owner_of(state_dir: Path) -> str | None:
+    """The owner id as the folder keeps it beside the roster; None where no fleet was ever started, or the file holds none. Takes no lock.
+
+    Raises:
+        Misconfigured: the file cannot be read.
+    """
+    copy = state_dir / "owner"
+    try:
+        found = re.fullmatch(r"([0-9a-f]{32})\n?", copy.read_text(encoding="utf-8", errors="replace"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Misconfigured(f"{copy} cannot be read, the system says: {error.strerror}; ask as burstd's user, or as root (sudo)") from error
+    return found and found[1]
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a small file so that a kill at any instant leaves the old one or the new one."""
+    new = path.with_name(f"{path.name}.new")
+    with new.open("w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    _keep_names(path.parent)
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a damaged file a name that nothing has, its WAL and index with it; the new name."""
+    stamp = f"{path}{_ASIDE}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    names = (Path(stamp + more) for more in chain([""], (f"-{number}" for number in count(2))))
+    aside = next(each for each in names if not each.exists())
+    for suffix in ("-wal", "-shm", ""):  # the file itself last: without it the others are not looked for
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
+    _keep_names(path.parent)
+    return aside
+
+
+def _keep_names(folder: Path) -> None:
+    """A new name is durable once its folder is on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _lock(state_dir: Path) -> int:

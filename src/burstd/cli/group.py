@@ -30,6 +30,8 @@ VERBS: Final = {
     "pause": "Stop scaling out, in, or both.",
     "resume": "Let burstd scale again after a pause, in both directions.",
     "drain": "Drain one instance and destroy it.",
+    "fleet": "Show what the clouds have: ours, orphans, strangers with a like name.",
+    "adopt": "Take the fleet back from the clouds after the roster was lost.",
     "demo": "Watch a real HAProxy burst on this machine, in two minutes.",
     "completion": "Print the completion script for your shell.",
 }

@@ -45,11 +45,16 @@ config_option: Final = click.option(
 """Gives the verb `config`: the path of the settings file."""
 
 
+socket_option: Final = click.option(
+    "--socket", metavar="PATH", callback=_from_root, help="The daemon's control socket.  [default: control.socket]"
+)
+
+
 def asks_daemon(function: Function) -> Function:
     """Give the verb a `client` of the running daemon, and `as_json`."""
 
     @click.option("--config", metavar="FILE", callback=_from_root, help="Settings file, read for control.socket alone.")
-    @click.option("--socket", metavar="PATH", callback=_from_root, help="The daemon's control socket.  [default: control.socket]")
+    @socket_option
     @json_option
     @wraps(function)
     def verb(*args: Any, config: str | None, socket: str | None, **others: Any) -> None:

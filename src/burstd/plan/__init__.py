@@ -15,7 +15,7 @@ from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.draft import Draft
 from burstd.plan.invariants import enforce
-from burstd.plan.joining import boot, join, sync
+from burstd.plan.joining import boot, join, recognize, sync
 from burstd.plan.leaving import destroy, leave
 from burstd.plan.outcomes import absorb_outcomes
 from burstd.plan.ownership import compare_listings, resolve_unknown
@@ -35,6 +35,7 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
     """
     draft = Draft(snapshot, decision, policy)
     absorb_outcomes(draft)
+    recognize(draft)
     compare_listings(draft)
     resolve_unknown(draft)
     scale(draft, iter(operations))

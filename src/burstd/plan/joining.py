@@ -27,6 +27,17 @@ from burstd.plan.draft import Draft
 _NOT_ASKED = Fault("check path", FaultKind.MISSING, "its check path has not been asked yet")
 
 
+def recognize(draft: Draft) -> None:
+    """An instance that HAProxy lists already needs no boot and no gate: it was adopted while it served, and leaves like one that joined."""
+    for instance in draft.phase(Phase.BOOTING, Phase.SYNCING):
+        row = draft.gateway.server(instance.name) if draft.gateway else None
+        if row is not None:
+            address = instance.address or row.address.rpartition(":")[0] or None
+            if instance.phase is Phase.BOOTING:
+                instance = draft.move(instance, Phase.SYNCING, "HAProxy lists it already", address=address)  # noqa: PLW2901 - as it is from here on
+            draft.move(instance, Phase.JOINING, "HAProxy lists it already", address=address)
+
+
 def boot(draft: Draft) -> None:
     """Booting machines that run and have an address go on; those past their deadline go away."""
     for instance in draft.phase(Phase.BOOTING):

@@ -9,7 +9,7 @@ from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CreateCall, LaunchReque
 from burstd.model.fleet import ON_ITS_WAY, SERVING, Cooldowns, Instance, Phase
 from burstd.model.naming import instance_name
 from burstd.model.plans import RecordCooldowns
-from burstd.model.policy import PoolPolicy
+from burstd.model.policy import Policy, PoolPolicy
 from burstd.plan.draft import Draft
 
 
@@ -83,18 +83,22 @@ def _open_pool(draft: Draft) -> PoolPolicy | None:
 
 
 def _intend(draft: Draft, pool: PoolPolicy, operation: str) -> None:
-    request = LaunchRequest(
+    request = request_of(draft.policy, pool, operation)
+    draft.save(Instance(operation, request, Phase.INTENDED, since=draft.now, created_at=draft.now, reason=draft.decision.reasons[0]))
+
+
+def request_of(policy: Policy, pool: PoolPolicy, operation: str) -> LaunchRequest:
+    """The create of one instance, as the settings in force render it."""
+    return LaunchRequest(
         pool=pool.name,
-        name=instance_name(draft.policy.fleet.name, draft.policy.owner, operation),
+        name=instance_name(policy.fleet.name, policy.owner, operation),
         image=pool.image,
         size=pool.size,
         location=pool.location,
-        tags=(*pool.tags, (OWNER_TAG, draft.policy.owner), (OPERATION_TAG, operation)),
+        tags=(*pool.tags, (OWNER_TAG, policy.owner), (OPERATION_TAG, operation)),
         token=operation,
         user_data=pool.user_data,
     )
-    reason = draft.decision.reasons[0]
-    draft.save(Instance(operation, request, Phase.INTENDED, since=draft.now, created_at=draft.now, reason=reason))
 
 
 def _send_intended(draft: Draft) -> None:

@@ -1,6 +1,7 @@
 """The clouds, through apache-libcloud, which is imported on first use only: it takes a tenth of a second.
 
-`LibcloudCloud` is the port, `CloudPool` a pool as it sees it, `probe` what `burstd check` asks of one.
+`LibcloudCloud` is the port, `CloudPool` a pool as it sees it, `probe` what `burstd check` asks of one, `survey` what `burstd adopt` and
+`burstd fleet` see of all.
 """
 
 from __future__ import annotations
@@ -8,5 +9,6 @@ from __future__ import annotations
 from burstd.adapters.libcloud.cloud import LibcloudCloud, forbid_blind_retries
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.adapters.libcloud.probe import Problem, probe
+from burstd.adapters.libcloud.survey import survey
 
-__all__ = ["CloudPool", "LibcloudCloud", "Problem", "forbid_blind_retries", "probe"]
+__all__ = ["CloudPool", "LibcloudCloud", "Problem", "forbid_blind_retries", "probe", "survey"]

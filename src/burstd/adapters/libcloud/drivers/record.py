@@ -26,7 +26,8 @@ def _nothing(driver: Driver) -> None:
     """Most drivers can be used as they come."""
 
 
-def _every_node(driver: Driver, pool: CloudPool, owner: str) -> list[LibcloudNode]:  # noqa: ARG001 - most clouds cannot filter
+def every_node(driver: Driver, pool: CloudPool, owner: str) -> list[LibcloudNode]:  # noqa: ARG001 - most clouds cannot filter
+    """Whatever the account has."""
     found: list[LibcloudNode] = driver.list_nodes()
     return found
 
@@ -87,7 +88,7 @@ class DriverRecord:
     launch: Callable[[LaunchRequest, CloudPool], dict[str, Any]]
     read: Callable[[Driver, CloudPool, str], list[LibcloudNode]]
     dialect: Dialect
-    listed: Callable[[Driver, CloudPool, str], list[LibcloudNode]] = _every_node
+    listed: Callable[[Driver, CloudPool, str], list[LibcloudNode]] = every_node
     tags: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _tags
     addresses: Callable[[list[str], list[str]], list[str]] = _public_first
     place: Callable[[Driver, str | None], dict[str, Any]] = at_location
