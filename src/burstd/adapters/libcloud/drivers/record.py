@@ -38,6 +38,14 @@ def _by_name(driver: Driver, name: str) -> NodeImage:
     return NodeImage(name, name, driver)
 
 
+def numbered_image(driver: Driver, name: str) -> NodeImage:
+    """An image by its number, as a number, or by its name."""
+    image = _by_name(driver, name)
+    if name.isdecimal():
+        image.id = int(name)  # type: ignore[assignment] # libcloud makes it a string, which these clouds take for a name
+    return image
+
+
 def at_location(driver: Driver, name: str | None) -> dict[str, Any]:
     """`location`, as most drivers take it: an object, of which they use the id."""
     from libcloud.compute.base import NodeLocation
@@ -77,6 +85,7 @@ class DriverRecord:
         merged: raw arguments that `launch` has taken up into its own of the same name.
         takes: which of `PLACING` this driver can say in its create.
         most_networks: so many of them.
+        most_security_groups: so many of them.
         needs: the settings that this driver cannot do without, as keys ("location", "create.ex_resource_group").
         tokens: the same create sent twice makes one machine.
         catalogue: sizes and images are listed completely and at once, so a wrong one can be found by `burstd check`.
@@ -97,6 +106,7 @@ class DriverRecord:
     merged: frozenset[str] = frozenset()
     takes: frozenset[str] = frozenset()
     most_networks: int = 1
+    most_security_groups: int = 16
     needs: tuple[str, ...] = ()
     tokens: bool = False
     catalogue: bool = False
@@ -110,8 +120,9 @@ class DriverRecord:
             for key in PLACING
             if getattr(pool, key) and key not in self.takes
         ]
-        if len(pool.networks) > self.most_networks and "networks" in self.takes:
-            lines.append(f'{pool.peer}: networks has {len(pool.networks)} entries; driver "{self.name}" takes at most {self.most_networks}')
+        for key, most in (("networks", self.most_networks), ("security_groups", self.most_security_groups)):
+            if key in self.takes and len(getattr(pool, key)) > most:
+                lines.append(f'{pool.peer}: {key} has {len(getattr(pool, key))} entries; driver "{self.name}" takes at most {most}')
         has: dict[str, object] = {"location": pool.location, "keypair": pool.keypair, "networks": pool.networks}
         has |= {f"create.{key}": True for key in pool.create}
         lines += [f'{pool.peer}: {key} is needed by driver "{self.name}"; set it' for key in self.needs if not has.get(key)]
