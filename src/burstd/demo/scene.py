@@ -23,13 +23,22 @@ _AROUND: Final = 24
 _CHART: Final = (4, 12)
 """Fewest and most lines of the chart."""
 
+_ECHO: Final = 2
+"""Columns left free: a terminal writes ^C behind the last line, and where that made a new line the picture could not be taken away."""
+
+_BARE: Final = 23
+"""Lines of everything but the events, with the lowest chart: what a terminal has beyond them, the events get first."""
+
+_WIDE: Final = 100
+"""Columns from which on there is room for what an instance waits for."""
+
 _USUAL: Final = 145.0
 """Seconds that a whole run takes, for people."""
 
 _FULL_RATE: Final = 240.0
 """Requests/s that fill a bar: a little more than all users together can ask for."""
 
-_LABELS: Final = (11, 40, 9)
+_LABELS: Final = (11, 41, 9)
 """Widths of what stands before a bar."""
 
 
@@ -37,7 +46,8 @@ def scene(recorder: Recorder, scenario: Scenario, recent: Sequence[Happening], w
     """The picture for a terminal of that many columns and lines."""
     timeline, status = recorder.timeline, recorder.status
     moment = timeline.moments[-1]
-    room = width - 4
+    outer = width - _ECHO
+    room = outer - 4
     lines = max(_CHART[0], min(_CHART[1], height - _AROUND))
     parts: list[RenderableType] = [
         _progress(scenario, moment.at, moment.users),
@@ -47,13 +57,14 @@ def scene(recorder: Recorder, scenario: Scenario, recent: Sequence[Happening], w
         Text(),
         _traffic(timeline, room),
         Text(),
-        _instances(status),
+        _instances(status, wide=width >= _WIDE),
         Text(),
         _sentence(status, recorder.trouble),
         Text(),
-        *(_line(happening_line(each), "dim") for each in recent),
+        *(_line(happening_line(each), "dim") for each in recent[-max(1, height - _BARE) :]),
     ]
-    return Panel(Group(*parts), title="burstd demo: the same traffic, with and without burstd", title_align="left", border_style="dim")
+    title = "burstd demo: the same traffic, with and without burstd"
+    return Panel(Group(*parts), title=title, title_align="left", border_style="dim", width=outer)
 
 
 def happening_line(each: Happening) -> str:
@@ -131,7 +142,7 @@ def _bar(width: int, *parts: tuple[int, str]) -> Text:
     return bar
 
 
-def _instances(status: dict[str, Any]) -> RenderableType:
+def _instances(status: dict[str, Any], *, wide: bool) -> RenderableType:
     instances = status.get("instances", [])
     if not instances:
         return Text("no instance is rented", "dim")
@@ -139,13 +150,14 @@ def _instances(status: dict[str, Any]) -> RenderableType:
     for each in instances:
         rate = each["requests_per_second"]
         serving = each["phase"] == "in_service"
-        grid.add_row(
-            Text("■ " if serving else "□ ", BURST) + Text(each["name"]),
-            Text(each["phase"].replace("_", " "), "bold" if serving else ""),
-            Text(f"{each['seconds']:.0f} s", "dim"),
+        cells = [
+            Text.assemble(("■ " if serving else "□ ", BURST), each["name"], no_wrap=True),
+            Text(each["phase"].replace("_", " "), "bold" if serving else "", no_wrap=True),
+            Text(f"{each['seconds']:.0f} s", "dim", no_wrap=True),
             _line("" if rate is None or not serving else f"{rate:.0f} requests/s, weight {each['weight']}"),
             _line(each["reason"], "dim"),
-        )
+        ]
+        grid.add_row(*cells[: None if wide else -1])
     return grid
 
 
