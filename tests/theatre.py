@@ -21,11 +21,26 @@ from burstd.model.gateway import ServerStatus
 from burstd.model.naming import is_instance_name
 from burstd.model.policy import Policy, PoolPolicy
 from burstd.model.turn import Turn
-from burstd.ports import Ports
+from burstd.ports import Clock, Ports
 from tests.given import CORES, policy
 
 STEP = 5.0
 OWNER = "f" * 32
+
+
+class Timeline:
+    """burstd's own `Clock`: the world's time, and what the wall clock was wrong by when burstd was last started.
+
+    Attributes:
+        offset: seconds that it is ahead of the world's time.
+    """
+
+    def __init__(self, world: Clock) -> None:
+        self.offset = 0.0
+        self._world = world
+
+    def now(self) -> float:
+        return self._world.now() + self.offset
 
 
 class Theatre:
@@ -41,7 +56,8 @@ class Theatre:
         self.policy = replace(
             under or policy(), owner=OWNER, pools=tuple(PoolPolicy(each.name, "web-1", "small", metrics_port=None) for each in chosen)
         )
-        self.load = MemoryLoad(self.world.clock)
+        self.clock = Timeline(self.world.clock)
+        self.load = MemoryLoad(self.clock)
         self.content = MemoryContent(self.world)
         self.gateway = MemoryGateway(self.world, CORES, is_ours=lambda name: is_instance_name("burst", OWNER, name))
         self.roster = MemoryRoster(OWNER)
@@ -50,11 +66,18 @@ class Theatre:
         self.set_load(1.0)
         self.restart()
 
-    def restart(self) -> None:
-        """End at once, as by kill -9, and start again: the memory and the calls in flight are lost, the roster is not."""
-        self.cloud = MemoryCloud(self.world, OWNER)
-        ports = Ports(self.world.clock, self.load, self.content, self.gateway, self.cloud, self.roster)
-        self.cycle = Cycle(ports, self.policy, self._operation)
+    def restart(self, jump: float = 0.0) -> None:
+        """End at once, as by kill -9, and start again: the memory and the calls in flight are lost, the roster is not.
+
+        Whoever set the wall clock meanwhile has moved it by `jump` seconds.
+        """
+        self.clock.offset += jump
+        self.cloud = MemoryCloud(self.world, OWNER, clock=self.clock)
+        self.cycle = Cycle(self.ports(), self.policy, self._operation)
+
+    def ports(self) -> Ports:
+        """The doors of the burstd that is started next."""
+        return Ports(self.clock, self.load, self.content, self.gateway, self.cloud, self.roster)
 
     def _operation(self) -> str:
         return f"{next(self._ids):010x}" + "0" * 22

@@ -31,12 +31,15 @@ class Cycle:
         policy: the policy in force; assign a new one between two turns (SIGHUP).
     """
 
-    def __init__(self, ports: Ports, policy: Policy, new_operation: Callable[[], str], *, dry_run: bool = False) -> None:
+    def __init__(
+        self, ports: Ports, policy: Policy, new_operation: Callable[[], str], *, dry_run: bool = False, single: bool = False
+    ) -> None:
+        """Nothing is read yet. `single`: the process ends after a cycle or two, and waits must end though every cycle is a new one's."""
         self.ports = ports
         self.policy = policy
         self._new_operation = new_operation
         self._dry_run = dry_run
-        self._memory = Memory()
+        self._memory = Memory(new=not single)
         self._number = 0
         self._told = ""
 

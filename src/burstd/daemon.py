@@ -279,7 +279,7 @@ def once(load: Callable[[], Settings], connect: Callable[[Settings], Doors], *, 
     doors = connect(settings)
     try:
         policy = settings.policy(doors.ports.roster.owner())
-        cycle = Cycle(doors.ports, policy, _new_operation, dry_run=dry_run)
+        cycle = Cycle(doors.ports, policy, _new_operation, dry_run=dry_run, single=True)
         doors.settle()  # a daemon's first cycles see no listing yet; one cycle alone would see none at all
         turn = cycle.turn()
         show(turn, policy)

@@ -148,7 +148,22 @@ def test_a_destroy_is_tried_again_until_no_listing_shows_it() -> None:
     assert calls(planned(world(fleet=[replace(going, attempted_at=NOW - 5)]), 0)) == []
     busy = replace(listing(node(going)), in_flight=frozenset({going.operation}))
     assert planned(world(fleet=[going], cloud=busy), 0).waiting == (f"{going.name} is being destroyed",)
+
+
+def test_a_destroyed_machine_that_a_listing_does_not_show_is_asked_for_by_its_id_at_once() -> None:
+    going = member(1, Phase.DESTROYING, attempted_at=NOW - 5)
+    made = planned(world(fleet=[going], cloud=listing()), 0)
+    assert (calls(made), phases(made)) == ([DestroyCall(going.operation, "dublin", "i-1")], {going.name: Phase.DESTROYING})
+    asked = replace(records(made)[going.name], attempted_at=NOW - 0.5)
+    again = planned(world(fleet=[asked], cloud=listing(serial=2, asked_at=NOW - 0.1)), 0)
+    assert (calls(again), records(again)[going.name].missed) == ([], 2)
+
+
+def test_a_destroyed_machine_is_gone_once_three_listings_over_a_minute_do_not_show_it() -> None:
+    going = member(1, Phase.DESTROYING, attempted_at=NOW - 5, missed=2, missed_since=NOW - 90)
     assert phases(planned(world(fleet=[going], cloud=listing()), 0)) == {going.name: Phase.GONE}
+    quick = replace(going, missed_since=NOW - 30)
+    assert phases(planned(world(fleet=[quick], cloud=listing()), 0)) == {going.name: Phase.DESTROYING}
 
 
 def test_a_destroy_that_was_never_sent_is_not_believed_from_a_listing() -> None:

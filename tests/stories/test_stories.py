@@ -7,6 +7,7 @@ import re
 import pytest
 
 from burstd.adapters.memory import CreateTrouble, DestroyTrouble, ListTrouble, MemoryPool
+from burstd.cycle import Cycle
 from burstd.errors import AskOperator, Misconfigured, Unreachable
 from burstd.model.cloud import CreateCall
 from burstd.model.fleet import Pause, Phase
@@ -106,6 +107,30 @@ def test_a_restart_in_the_middle_of_everything_loses_and_doubles_nothing() -> No
         site.restart()
     site.run(120)
     assert (len(site.serving()), len(site.billed()), len(site.world.machines)) == (3, 3, 3)
+
+
+def test_single_cycles_one_after_the_other_bring_a_removal_to_its_end() -> None:
+    site = Theatre()
+    site.cycle.order(ScaleTo(1, "anna"))
+    site.run(60)
+    site.cycle.order(ScaleTo(0, "anna"))
+    for _ in range(12):
+        site.cycle = Cycle(site.ports(), site.policy, site.cycle._new_operation, single=True)
+        site.step()
+    assert (site.fleet, site.billed(), site.gateway.crashes) == ([], [], 0)
+
+
+def test_a_wall_clock_that_was_set_back_before_a_start_holds_nothing_up() -> None:
+    site = Theatre()
+    site.cycle.order(ScaleTo(1, "anna"))
+    site.run(60)
+    site.world.destroys.append(DestroyTrouble.IGNORED)
+    site.cycle.order(ScaleTo(0, "anna"))
+    site.run(25)
+    assert site.phases() == [Phase.DESTROYING]
+    site.restart(jump=-86_400)
+    site.run(60)
+    assert (site.fleet, site.billed()) == ([], [])
 
 
 def test_the_cooldown_outlives_a_restart() -> None:

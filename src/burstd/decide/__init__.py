@@ -56,6 +56,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
             blind_since=blind_since,
             watched_since=timers.watched_since,
             proposals=timers.proposals,
+            new=False,
         ),
         core_rate=weighing.core_rate,
         burst_rate=weighing.burst_rate,

@@ -102,6 +102,7 @@ class Memory:
         trim: correction of the learned capacity by the load really seen; 1.0: none.
         trimmed_at: when the trim was last moved.
         weight: the weight decided last; None before the first.
+        new: this process has decided nothing yet, and the roster's times are an earlier one's.
     """
 
     samples: Mapping[str, Sample] = field(default_factory=dict)
@@ -116,3 +117,4 @@ class Memory:
     trim: float = 1.0
     trimmed_at: float | None = None
     weight: int | None = None
+    new: bool = False

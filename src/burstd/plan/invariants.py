@@ -72,7 +72,8 @@ class _Check:
         return None
 
     def shrunk_blind(self, action: Action) -> str | None:
-        if isinstance(action, RecordCooldowns) and action.cooldowns.scale_in == self.snapshot.now:
+        redated = (self.snapshot.cooldowns.scale_in or 0.0) > self.snapshot.now  # by a takeover
+        if isinstance(action, RecordCooldowns) and action.cooldowns.scale_in == self.snapshot.now and not redated:
             return None if self.decision.scale_in_allowed else "a scale-in that the data does not allow"
         return None
 

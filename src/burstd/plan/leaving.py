@@ -61,9 +61,14 @@ def destroy(draft: Draft) -> None:
         if instance.operation in draft.snapshot.cloud.in_flight:
             draft.waiting.append(f"{instance.name} is being destroyed")
             continue
-        due = instance.attempted_at is None or draft.now - instance.attempted_at >= draft.policy.fleet.destroy_retry
+        due = instance.attempted_at is None or draft.now - instance.attempted_at >= draft.policy.fleet.destroy_retry or _unseen(instance)
         if instance.node_id is not None and due and draft.room(DestroyCall) > 0:
             draft.change(instance, attempts=instance.attempts + 1, attempted_at=draft.now)
             draft.call(DestroyCall(instance.operation, instance.pool, instance.node_id))
         else:
             draft.waiting.append(f"{instance.name} is gone when no listing shows it any more")
+
+
+def _unseen(instance: Instance) -> bool:
+    """A listing has just missed it for the first time since it was last asked for: one listing proves nothing, the cloud's answer does."""
+    return instance.missed == 1 and (instance.missed_since or 0.0) > (instance.attempted_at or 0.0)

@@ -85,8 +85,8 @@ def _destroy_strays(draft: Draft, listing: Listing, ours: dict[str, Node]) -> No
     live_before = {each.operation for each in draft.snapshot.fleet}
     for node in ours.values():
         ended = draft.now if node.operation in live_before else draft.snapshot.ended.get(node.operation or "", -1.0)
-        if node.operation not in draft.fleet and listing.asked_at <= ended:
-            continue  # the listing is older than the end of this machine
+        if node.operation not in draft.fleet and listing.asked_at <= ended <= draft.now:
+            continue  # the listing is older than the end of this machine, unless that was told by another wall clock
         instance = draft.fleet.get(node.operation or "")
         if node.state is NodeState.TERMINATED or (instance is not None and instance.node_id in {None, node.id}):
             continue
@@ -118,9 +118,7 @@ def _count_missing(draft: Draft, listing: Listing, seen: set[str]) -> None:
         if not known or instance.node_id in seen:
             continue
         missed, since = instance.missed + 1, instance.missed_since or listing.asked_at
-        if instance.phase is Phase.DESTROYING:
-            draft.move(instance, Phase.GONE, "destroyed, and no longer listed")
-        elif instance.phase is Phase.UNKNOWN:
+        if instance.phase is Phase.UNKNOWN:
             settled = listing.asked_at > (instance.attempted_at or instance.created_at) + draft.policy.fleet.settle
             if settled and missed >= _ABANDON_MISSES and instance.operation not in draft.snapshot.cloud.in_flight:
                 draft.move(instance, Phase.ABANDONED, "the settle time is over and no listing shows it")

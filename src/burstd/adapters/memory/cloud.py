@@ -23,6 +23,7 @@ from burstd.model.cloud import (
     Outcome,
 )
 from burstd.model.faults import Fault, FaultKind
+from burstd.ports import Clock
 
 WORKERS: Final = 8
 """Calls that can be under way at once."""
@@ -35,10 +36,14 @@ class MemoryCloud:
         refused: destroys of what is not ours, which a sound plan never asks for.
     """
 
-    def __init__(self, world: MemoryWorld, owner: str, *, listing_interval: float = 0.0) -> None:
-        """Start with nothing known; a pool is listed every `listing_interval` seconds at most, and seen by the observe after that."""
+    def __init__(self, world: MemoryWorld, owner: str, *, listing_interval: float = 0.0, clock: Clock | None = None) -> None:
+        """Start with nothing known; a pool is listed every `listing_interval` seconds at most, and seen by the observe after that.
+
+        `clock` is burstd's timeline where it is not the world's: listings are stamped by it.
+        """
         self.refused: list[DestroyCall] = []
         self._world = world
+        self._clock = clock or world.clock
         self._owner = owner
         self._interval = listing_interval
         self._in_flight: set[str] = set()
@@ -54,7 +59,7 @@ class MemoryCloud:
         self._asked = {}
         for pool in self._world.pools:
             last = self._listings.get(pool)
-            if not self._closed and (last is None or self._world.clock.now() >= last.asked_at + self._interval):
+            if not self._closed and (last is None or self._clock.now() >= last.asked_at + self._interval):
                 self._asked[pool] = self._list(pool, 1 if last is None else last.serial + 1)
         outcomes, self._outcomes = tuple(self._outcomes), []
         return CloudView(
@@ -120,8 +125,10 @@ class MemoryCloud:
             return DestroyFailed(call.operation, call.node_id, fault)
         trouble = self._world.destroys.popleft() if self._world.destroys else None
         if trouble in {None, DestroyTrouble.ANSWER_LOST}:
-            machine.destroyed_at = self._world.clock.now()
-        if trouble in {DestroyTrouble.REFUSED, DestroyTrouble.ANSWER_LOST}:
+            self._world.end(machine)
+        if trouble is DestroyTrouble.LATE:
+            self._world.later(self._world.pools[call.pool].late, lambda: self._world.end(machine))
+        if trouble in {DestroyTrouble.REFUSED, DestroyTrouble.ANSWER_LOST, DestroyTrouble.LATE}:
             return DestroyFailed(call.operation, call.node_id, Fault(f"pool {call.pool}", FaultKind.UNREACHABLE, "no answer, as ordered"))
         return Destroyed(call.operation, call.node_id, absent=False)
 
@@ -139,4 +146,4 @@ class MemoryCloud:
                 nodes = shown[: len(shown) // 2]
             case None:
                 nodes = shown
-        return Listing(pool, self._world.clock.now(), nodes, serial)
+        return Listing(pool, self._clock.now(), nodes, serial)

@@ -53,6 +53,8 @@ class DestroyTrouble(Enum):
     """The machine goes, and the call fails."""
     IGNORED = auto()
     """The call succeeds, and the machine lives."""
+    LATE = auto()
+    """The call fails at its deadline; the machine goes `MemoryPool.late` seconds on."""
 
 
 class ListTrouble(Enum):
@@ -76,7 +78,7 @@ class MemoryPool:
         sync: from there until it serves.
         tokens: the same client token makes the same machine.
         call: how long a create or destroy takes until its outcome is there.
-        late: see `CreateTrouble.LATE`.
+        late: see `CreateTrouble.LATE` and `DestroyTrouble.LATE`.
         lag: how long a new machine is missing in listings.
         tombstone: how long a destroyed machine is still listed as terminated.
     """
@@ -188,6 +190,11 @@ class MemoryWorld:
         )
         self.machines.append(machine)
         return machine
+
+    def end(self, machine: Machine) -> None:
+        """Let a machine go, unless it has gone before."""
+        if machine.destroyed_at is None:
+            machine.destroyed_at = self.clock.now()
 
     def machine(self, node_id: str) -> Machine | None:
         """The machine of that id; None where there never was one, or its tombstone is gone."""

@@ -1,0 +1,313 @@
+"""The model test's world: the real cycle on the memory world, in which anything may go wrong between any two port calls.
+
+A step is one trouble and the cycles after it. After every cycle, and after every kill, the invariants of design section 8 are compared
+with what the world really has, which burstd cannot see: machines alive, lies told, calls that come late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, TypeVar, cast
+
+from burstd.adapters.memory import ListTrouble, Machine, MemoryCloud, MemoryPool
+from burstd.errors import AskOperator
+from burstd.lifecycle import overdue
+from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CloudCall, CloudView, CreateCall, DestroyCall
+from burstd.model.faults import Fault
+from burstd.model.fleet import ENDED, Instance, Pause, Phase
+from burstd.model.gateway import AddServer, GatewayEdit, ServerStatus
+from burstd.model.naming import instance_name
+from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause
+from burstd.model.plans import CallCloud, Record, RecordCooldowns
+from burstd.model.turn import Turn
+from burstd.ports import Ports
+from tests.given import CORES, policy
+from tests.theatre import OWNER, STEP, Theatre
+
+T = TypeVar("T")
+
+MISSES: Final = 3
+"""Plausible listings in a row without a machine, before it may count as missing (rule 7)."""
+UNSEEN: Final = 2
+"""The same for a create of unknown outcome, before it may be abandoned (rule 4)."""
+
+
+LONGEST_WAIT: Final = 70.0
+"""Most seconds between two cycles: a listing is seen one cycle after it was asked for."""
+LIVING: Final = frozenset({Phase.BOOTING, Phase.SYNCING, Phase.JOINING, Phase.IN_SERVICE, Phase.STANDBY})
+
+
+class Killed(BaseException):
+    """burstd dies here; nothing of it can catch this."""
+
+
+class Tripwire:
+    """Stands before every port call, and kills burstd at the one that was chosen.
+
+    Attributes:
+        left: calls that still go through; None: all.
+    """
+
+    def __init__(self) -> None:
+        self.left: int | None = None
+
+    def step(self) -> None:
+        """One more port call is about to be made."""
+        if self.left == 0:
+            self.left = None
+            raise Killed
+        if self.left is not None:
+            self.left -= 1
+
+
+class _Wired:
+    def __init__(self, port: object, wire: Tripwire) -> None:
+        self._port = port
+        self._wire = wire
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        found = getattr(self._port, name)
+
+        def call(*arguments: object) -> object:
+            self._wire.step()
+            answer: object = found(*arguments)
+            return answer
+
+        return call
+
+
+def wired(port: T, wire: Tripwire) -> T:
+    """The port, each of its calls behind the wire."""
+    return cast("T", _Wired(port, wire))
+
+
+class _CloudDoor:
+    """The cloud as burstd reaches it: counts the lies it is told, and looks at every call before it is made."""
+
+    def __init__(self, storm: Storm, cloud: MemoryCloud) -> None:
+        self._storm = storm
+        self._cloud = cloud
+
+    def observe(self) -> CloudView:
+        for pool, troubles in self._storm.world.listings.items():
+            self._storm.listed(pool, troubles[0] if troubles else None)
+        return self._cloud.observe()
+
+    def submit(self, call: CloudCall) -> None:
+        self._storm.examine(call)
+        self._cloud.submit(call)
+
+    def close(self) -> None:
+        self._cloud.close()
+
+
+class Storm(Theatre):
+    """A site on which every trouble can be raised at any moment; the checks are assertions.
+
+    Attributes:
+        cycles: how many there were, broken ones included.
+        strangers: machines with names like ours, and tags that do not make them ours.
+    """
+
+    def __init__(self, *pools: MemoryPool, maximum: int = 3, max_step: int = 2) -> None:
+        self.wire = Tripwire()
+        self.cycles = 0
+        self._lies: dict[str, tuple[int, int]] = {}
+        super().__init__(*pools, under=policy(fleet={"maximum": maximum, "max_step": max_step}))
+        self.gateway.refuse = self._look_at_edit
+        self.strangers: list[Machine] = []
+        for number, tags in enumerate(({OWNER_TAG: "e" * 32, OPERATION_TAG: "1" * 32}, {"Name": "burst"}, {OWNER_TAG: OWNER}), start=1):
+            name = instance_name("burst", OWNER, f"{number:010x}")
+            self.strangers.append(self.world.make(pools[-1].name, name, tags))
+
+    def ports(self) -> Ports:
+        doors: dict[str, Any] = {
+            "clock": self.clock,
+            "load": self.load,
+            "content": self.content,
+            "gateway": self.gateway,
+            "cloud": _CloudDoor(self, self.cloud),
+            "roster": self.roster,
+        }
+        return Ports(**{name: wired(port, self.wire) for name, port in doors.items()})
+
+    # ---------------------------------------------------------------------------------------------------------- what happens
+
+    def turn(self, seconds: float = STEP, kill_before: int | None = None, jump: float = 0.0) -> None:
+        """One cycle, killed before that port call or edit (None: it ends), and started again on a wall clock that has jumped."""
+        self.cycles += 1
+        self.wire.left = kill_before
+        try:
+            self._check(self.cycle.turn())
+        except Killed:
+            self._start_again(jump)
+        else:
+            if kill_before is not None:
+                self._start_again(jump)
+        self.wire.left = None
+        self._check_world()
+        self.world.clock.advance(seconds)
+
+    def _start_again(self, jump: float) -> None:
+        assert self.cloud.refused == []
+        self.restart(jump)
+
+    def dark(self, core: str) -> None:
+        """A core's exporter answers no more, until the next load is set."""
+        self.load.fail(core)
+
+    def order(self, order: Order) -> None:
+        """An operator orders something, and may be refused."""
+        with suppress(AskOperator):
+            self.cycle.order(order)
+
+    def drain(self, index: int) -> None:
+        """An operator drains one of the fleet."""
+        if fleet := self.fleet:
+            self.order(DrainInstance(fleet[index % len(fleet)].name, "anna"))
+
+    def hurt(self, index: int, how: str) -> None:
+        """One of our machines breaks, hangs, or is destroyed by somebody else."""
+        if not (machines := self._ours()):
+            return
+        machine = machines[index % len(machines)]
+        match how:
+            case "breaks":
+                machine.broken = True
+            case "hangs":
+                machine.healthy = False
+            case _:
+                self.world.end(machine)
+
+    def busy(self, index: int, sessions: int) -> None:
+        """One of the burst servers has requests in flight."""
+        if servers := [each for each in self.gateway.servers.values() if not each.static]:
+            servers[index % len(servers)].sessions = sessions
+
+    def calm(self) -> None:
+        """With the troubles over nothing is left that nobody knows of, and a plan leaves an empty plan."""
+        self.world.creates.clear()
+        self.world.destroys.clear()
+        for listing in self.world.listings.values():
+            listing.clear()
+        self.gateway.failure = self.gateway.breaks_after = None
+        self.set_load(1.0)
+        self.order(SetPause(Pause.NONE, "anna"))
+        self.order(ScaleTo(1, "anna"))
+        if any(pool.boot < self.policy.fleet.boot_deadline for pool in self.world.pools.values()):
+            self._run(120, 60.0)
+            self._run(60, STEP)
+            for server in self.gateway.servers.values():
+                server.sessions = 0
+            self._run(40, STEP)
+            assert sorted(each.id for each in self._ours()) == sorted(each.node_id or "" for each in self.fleet)
+            assert self.serving() == [each.name for each in self.fleet]
+            assert len(self.fleet) == 1
+            assert self.step().plan.actions == ()
+        self.order(ScaleTo(0, "anna"))
+        self._run(120, 10.0)
+        self.order(ScaleAuto("anna"))
+        self._run(5, STEP)
+        assert (self._ours(), self.fleet, self.serving()) == ([], [], [])
+        assert list(self.gateway.servers) == list(CORES)
+        self._check_world()
+
+    def _run(self, turns: int, seconds: float) -> None:
+        for _ in range(turns):
+            self.turn(seconds)
+
+    # ------------------------------------------------------------------------------------------------- what must always hold
+
+    def listed(self, pool: str, trouble: ListTrouble | None) -> None:
+        """A listing is asked for: how many in a row have now hidden something, with this one and before it."""
+        before = self._lies.get(pool, (0, 0))[0]
+        match trouble:
+            case None:
+                self._lies[pool] = (0, before)
+            case ListTrouble.FAILED:
+                self._lies[pool] = (before, before)
+            case _:
+                self._lies[pool] = (before + 1, before)
+
+    def examine(self, call: CloudCall) -> None:
+        """Every intent is durable before its effect, and nothing is destroyed that HAProxy lists or that is not ours."""
+        record = next((each for each in self.roster.fleet() if each.operation == call.operation), None)
+        assert record is not None or call.operation in self.roster.ended(), f"no record of {call}"
+        match call:
+            case CreateCall(request=request):
+                assert record is not None
+                assert record.phase is Phase.REQUESTED
+                assert record.request == request
+                assert (request.token, dict(request.tags)[OPERATION_TAG]) == (call.operation, call.operation)
+                assert request.name.endswith(call.operation[:10])
+            case DestroyCall(node_id=node_id):
+                assert not any(each.id == node_id for each in self.strangers), "a stranger's machine is to be destroyed"
+                if record is not None and record.node_id == node_id:  # else the second machine of one operation
+                    assert record.phase is Phase.DESTROYING
+                    assert record.name not in self.gateway.servers, "a machine is to be destroyed that HAProxy still lists"
+
+    def _look_at_edit(self, edit: GatewayEdit) -> Fault | None:
+        self.wire.step()
+        if isinstance(edit, AddServer):
+            (record,) = (each for each in self.roster.fleet() if each.name == edit.name)
+            assert record.phase in {Phase.JOINING, Phase.IN_SERVICE}
+        return None
+
+    def _check(self, turn: Turn) -> None:
+        assert turn.plan.violations == ()
+        calls = [each.call for each in turn.plan.actions if isinstance(each, CallCloud)]
+        for kind in (CreateCall, DestroyCall):
+            assert sum(isinstance(each, kind) for each in calls) <= self.policy.fleet.max_step
+        override = self.roster.orders().override
+        assert override is None or override.until is None or turn.snapshot.now < override.until, "an override has not ended when it said"
+        cooldowns = [each.cooldowns for each in turn.plan.actions if isinstance(each, RecordCooldowns)]
+        shrinks = any(each.scale_in == turn.snapshot.now for each in cooldowns)
+        before = {each.operation: each for each in turn.snapshot.fleet}
+        for action in turn.plan.actions:
+            if isinstance(action, Record):
+                self._check_step(turn, before.get(action.instance.operation), action.instance, shrinks=shrinks)
+                before[action.instance.operation] = action.instance
+
+    def _check_scale_in(self, turn: Turn) -> None:
+        snapshot = turn.snapshot
+        assert not any(isinstance(each, Fault) for each in snapshot.cores.values()), "a scale-in on missing data"
+        assert not isinstance(snapshot.gateway, Fault), "a scale-in without HAProxy"
+        assert snapshot.orders.pause not in {Pause.IN, Pause.BOTH}, "a scale-in while it is paused"
+
+    def _check_step(self, turn: Turn, before: Instance | None, after: Instance, *, shrinks: bool) -> None:
+        machine = next((each for each in self.world.machines if after.node_id == each.id), None)
+        if after.phase in ENDED:
+            self._check_end(after)
+        elif before is not None and after.phase in {Phase.DRAINING, Phase.DESTROYING} and before.phase in LIVING:
+            well = machine is not None and machine.alive and machine.healthy and not machine.broken
+            by_order = after.name in turn.snapshot.orders.drains
+            row = None if isinstance(turn.snapshot.gateway, Fault) else turn.snapshot.gateway.server(after.name)
+            ill = row is not None and row.status is ServerStatus.DOWN
+            late = overdue(before, self.policy.fleet, turn.snapshot.now)
+            lost = not well or max(self._lies[after.pool]) >= MISSES
+            assert shrinks or by_order or ill or late or lost, f"{after.name} leaves: {after.reason}"
+            if not (by_order or ill or late or lost):
+                self._check_scale_in(turn)
+
+    def _check_end(self, ended: Instance) -> None:
+        """No record ends while its machine lives: within the lies that a truthful protocol can be told."""
+        alive = [each for each in self._ours() if each.tags[OPERATION_TAG] == ended.operation and ended.node_id in {None, each.id}]
+        young = self.world.clock.now() - self.world.pools[ended.pool].lag - 2 * LONGEST_WAIT
+        hidden = max(self._lies[ended.pool]) >= (UNSEEN if ended.phase is Phase.ABANDONED else MISSES)
+        assert hidden or all(each.created_at > young for each in alive), f"{ended.name} is called {ended.phase}, and {alive[0].id} lives"
+
+    def _check_world(self) -> None:
+        assert all(each.alive for each in self.strangers), "a stranger's machine was destroyed"
+        assert self.cloud.refused == [], "a stranger's machine was to be destroyed"
+        maximum = self.policy.fleet.maximum
+        fleet = self.fleet
+        orphans = sum(each.request.image == "" for each in fleet)
+        assert len(fleet) - orphans <= maximum, "burstd knows of more than max"
+        assert all(self.gateway.servers[name].weight == 100 for name in CORES)
+        assert all(self.gateway.servers[name].status is ServerStatus.UP for name in CORES)
+        assert self.gateway.crashes == 0, "HAProxy was crashed by a removal"
+
+    def _ours(self) -> list[Machine]:
+        """Machines of ours that somebody pays for, known to burstd or not."""
+        return [each for each in self.world.machines if each.alive and each.tags.get(OWNER_TAG) == OWNER and each.tags.get(OPERATION_TAG)]
