@@ -20,6 +20,7 @@ from burstd.plan.leaving import destroy, leave
 from burstd.plan.outcomes import absorb_outcomes
 from burstd.plan.ownership import compare_listings, resolve_unknown
 from burstd.plan.scaling import scale
+from burstd.plan.takeover import take_over
 
 __all__ = ["plan"]
 
@@ -34,6 +35,7 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
         operations: fresh operation ids (lower-case hexadecimal, at least 10 digits); as many are drawn as launches are planned.
     """
     draft = Draft(snapshot, decision, policy)
+    take_over(draft)
     absorb_outcomes(draft)
     recognize(draft)
     compare_listings(draft)
