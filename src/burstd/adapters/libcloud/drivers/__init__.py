@@ -14,6 +14,7 @@ from burstd.adapters.libcloud.drivers.digitalocean import DIGITALOCEAN
 from burstd.adapters.libcloud.drivers.ec2 import EC2, LOCAL
 from burstd.adapters.libcloud.drivers.link import Link, connect
 from burstd.adapters.libcloud.drivers.linode import LINODE
+from burstd.adapters.libcloud.drivers.openstack import OPENSTACK
 from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord
 from burstd.adapters.libcloud.drivers.vultr import VULTR
 from burstd.adapters.libcloud.pool import CloudPool
@@ -21,7 +22,7 @@ from burstd.errors import Misconfigured
 
 __all__ = ["DRIVERS", "UNTAGGED", "Driver", "DriverRecord", "Link", "connect", "record_of", "unknown"]
 
-DRIVERS: Final[dict[str, DriverRecord]] = {each.name: each for each in (CLOUDSCALE, DIGITALOCEAN, EC2, LINODE, LOCAL, VULTR)}
+DRIVERS: Final[dict[str, DriverRecord]] = {each.name: each for each in (CLOUDSCALE, DIGITALOCEAN, EC2, LINODE, LOCAL, OPENSTACK, VULTR)}
 """By name."""
 
 UNTAGGED: Final = frozenset({"cloudstack", "equinixmetal", "exoscale", "gridscale", "ovh", "scaleway", "upcloud"})
