@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -57,6 +58,7 @@ class Mended:
         self._tokens: dict[str, tuple[frozenset[tuple[str, str]], str]] = {}
         self._capacity = UNBOUNDED
         self._most: dict[str, int] = {}
+        self._ready = True
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """One request: the test's own under /peer/, everything else EC2's."""
@@ -103,7 +105,7 @@ class Mended:
 
     def _count(self) -> None:
         alive = self._alive()
-        self._doors.keep({each.private_ip for each in alive})
+        self._doors.keep({each.private_ip for each in alive}, "200 OK" if self._ready else "503 Not Yet")
         owners = Counter(tag["value"] for each in alive for tag in each.get_tags() if tag["key"] == OWNER_TAG)
         for owner, number in owners.items():
             self._most[owner] = max(number, self._most.get(owner, 0))
@@ -114,9 +116,14 @@ class Mended:
         self._tokens.clear()
         self._most.clear()
         self._capacity = int(capacity)
+        self._ready = True
         self._count()
         vpc = self._backend.create_vpc(self._network)
         return str(self._backend.create_subnet(vpc.id, self._network, availability_zone=f"{REGION}a").id)
+
+    def _boot(self, ready: str) -> None:
+        """What the web servers of instances started from now on answer for ever."""
+        self._ready = ready == "True"
 
     def _peak(self, owner: str) -> int:
         """The most instances with that owner tag that were ever alive at the same time."""
@@ -124,7 +131,7 @@ class Mended:
 
 
 class Doors:
-    """The instances' web servers: every path answers 200."""
+    """The instances' web servers: one answer, for every path."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -132,22 +139,22 @@ class Doors:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="doors", daemon=True).start()
 
-    def keep(self, addresses: set[str]) -> None:
-        """Listen on exactly these."""
+    def keep(self, addresses: set[str], status: str) -> None:
+        """Listen on exactly these; those that are new answer with that status."""
         if addresses != self._open.keys():
-            asyncio.run_coroutine_threadsafe(self._keep(addresses), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._keep(addresses, status), self._loop).result()
 
-    async def _keep(self, addresses: set[str]) -> None:
+    async def _keep(self, addresses: set[str], status: str) -> None:
         for gone in self._open.keys() - addresses:
             self._open.pop(gone).close()
         for new in addresses - self._open.keys():
-            self._open[new] = await asyncio.start_server(_answer, new, self._port)
+            self._open[new] = await asyncio.start_server(partial(_answer, status), new, self._port)
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer(status: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
     except (OSError, asyncio.IncompleteReadError):
         pass
@@ -189,6 +196,10 @@ class Ec2Peer:
     def reset(self, capacity: int = UNBOUNDED) -> str:
         """Forget everything, and begin with an empty subnet and stock for so many; the subnet's id."""
         return str(self._ask("reset", capacity=str(capacity)))
+
+    def boot(self, *, ready: bool) -> None:
+        """Whether instances started from now on serve, or answer 503 for ever."""
+        self._ask("boot", ready=str(ready))
 
     def peak(self, owner: str) -> int:
         """The most instances of that owner that were ever alive at the same time."""
