@@ -407,6 +407,11 @@ def test_vultrs_placeholder_is_no_address(peer: JsonPeer) -> None:
         ),
         ({"driver": "vultr", "security_groups": ("a", "b")}, 'security_groups has 2 entries; driver "vultr" takes at most 1'),
         ({"driver": "linode", "location": None}, 'location is needed by driver "linode"; set it'),
+        (
+            {"driver": "openstack", "host": "api.example.com", "args": {"ex_force_auth_url": "https://keystone.example.com"}},
+            'api_host cannot be said with driver "openstack"; set args.ex_force_auth_url instead',
+        ),
+        ({"driver": "openstack"}, 'args.ex_force_auth_url is needed by driver "openstack"; set it'),
         ({"driver": "local", "keypair": "ops"}, 'keypair cannot be said with driver "local"; leave it out'),
     ],
 )

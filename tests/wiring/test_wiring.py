@@ -122,6 +122,14 @@ def test_a_clouds_own_endpoint_and_deadlines_reach_its_driver(tmp_path: Path, go
     assert (open_.host, open_.port, open_.secure) == ("ec2.example.com", 8773, False)
 
 
+def test_networks_key_and_security_groups_reach_the_driver(tmp_path: Path, good: Document) -> None:
+    (plain,) = cloud_pools(settings(tmp_path, good))
+    assert (plain.networks, plain.keypair, plain.security_groups) == ((), None, ())
+    good["pool"][0] |= {"networks": ["net-1", "net-2"], "keypair": "ops", "security_groups": ["web"]}
+    (placed,) = cloud_pools(settings(tmp_path, good))
+    assert (placed.networks, placed.keypair, placed.security_groups) == (("net-1", "net-2"), "ops", ("web",))
+
+
 def test_a_reload_keeps_what_has_not_changed_and_replaces_what_has(tmp_path: Path, good: Document) -> None:
     (tmp_path / "key").write_text("old")
     good["pool"][0]["secret_files"] = {"secret": "key"}

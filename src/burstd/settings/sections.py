@@ -135,6 +135,13 @@ class PoolSettings(Section):
     image: v.Text = key(..., "Id of the image to start from, at this cloud.", example="ami-0a1b2c3d4e5f67890")
     size: v.Text = key(..., "Id of the machine type, at this cloud.", example="t3.small")
     location: v.OptionalText = key(_POOL.location, "Zone to start in; where it is not given, the cloud chooses.", example="eu-west-1a")
+    networks: v.Names = key((), "Networks of every instance, by this cloud's ids or names (docs/clouds.md).", example=["subnet-0a1b2c3d"])
+    keypair: v.OptionalText = key(
+        None, "Key that may log in to every instance: its name, its id or the public key itself (docs/clouds.md).", example="burst"
+    )
+    security_groups: v.Names = key(
+        (), "Firewalls around every instance, by this cloud's ids or names (docs/clouds.md).", example=["sg-0a1b2c3d"]
+    )
     args: v.SecretTable = key(
         {}, "Arguments of the driver, by its own names; never shown.", example={"region": "eu-west-1", "signature_version": "4"}, shown=True
     )
@@ -151,7 +158,7 @@ class PoolSettings(Section):
     create_deadline: v.Seconds = key(60.0, "After it, a create that is not answered may or may not have made an instance.", gt=0)
     destroy_deadline: v.Seconds = key(60.0, "After it, a destroy that is not answered is tried again.", gt=0)
     create: v.SecretTable = key(
-        {}, "Further arguments of the driver's create_node, as they are; never shown.", example={"ex_keyname": "burst"}
+        {}, "Further arguments of the driver's create_node, as they are; never shown.", example={"ex_assign_public_ip": True}
     )
     tags: v.Tags = key({}, "Tags of every instance, beside burstd's own.", example={"team": "web"})
     user_data: v.OptionalDocument = key(

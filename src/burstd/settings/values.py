@@ -197,6 +197,7 @@ Port = Annotated[int, BeforeValidator(_no_bool), Kind("a port", "TCP port")]
 OptionalPort = Annotated[int | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a port, or 0 for none", "TCP port")]
 
 Text = Annotated[str, _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line, not empty")]
+Names = Annotated[tuple[Text, ...], Kind("a list of texts, each on one line and not empty")]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[^\x00-\x1f\x7f]+"), Kind("a text on one line")]
 FleetName = Annotated[
     str, _matching(r"[a-z][a-z0-9-]{0,15}"), Kind("a lower-case letter, then at most 15 lower-case letters, digits or dashes")

@@ -6,7 +6,8 @@ It starts nothing but what the adapters start themselves, and asks no peer anyth
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
 
@@ -90,6 +91,23 @@ class Wiring:
         self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway)
         self.settings = settings
 
+    def renew(self, pools: Collection[str]) -> Sequence[str]:
+        """Connect those of these pools anew whose secret files have changed since they were read; their names.
+
+        A file that cannot be read, as in the middle of a rotation, leaves its pool as it is.
+        """
+        renewed = {}
+        for settings in self.settings.pool:
+            if settings.name in pools and settings.secret_files:
+                with suppress(InvalidSettings):
+                    renewed[settings.name] = cloud_pool(settings)
+        fresh = tuple(renewed.get(pool.name, pool) for pool in self._pools)
+        changed = [pool.name for pool, before in zip(fresh, self._pools, strict=True) if pool != before]
+        if changed:
+            self._cloud.succeed(cloud_of(self.settings, fresh, self._owner, self.ports.clock))
+            self._pools = fresh
+        return changed
+
     def alive(self) -> bool:
         """False once a cloud's worker thread has died."""
         return self._cloud.alive()
@@ -153,6 +171,9 @@ def cloud_pool(pool: PoolSettings) -> CloudPool:
         pool.size,
         pool.location,
         pool.create_arguments(),
+        networks=pool.networks,
+        keypair=pool.keypair,
+        security_groups=pool.security_groups,
         host=pool.api_host,
         port=pool.api_port,
         secure=pool.api_tls if pool.api_host else None,

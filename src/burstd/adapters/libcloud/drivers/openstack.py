@@ -82,6 +82,8 @@ OPENSTACK: Final = DriverRecord(
     raw=_raw,
     takes=frozenset({"networks", "keypair", "security_groups"}),
     most_networks=16,
+    needs=("args.ex_force_auth_url",),
+    endpoint="ex_force_auth_url",
     # libcloud's default is the API 1.1 of 2011, whose listing is not paginated.
     args={"api_version": "2.2", "ex_force_auth_version": "3.x_password"},
     prepare=_strict,

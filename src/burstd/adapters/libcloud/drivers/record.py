@@ -86,6 +86,7 @@ class DriverRecord:
         takes: which of `PLACING` this driver can say in its create.
         most_networks: so many of them.
         most_security_groups: so many of them.
+        endpoint: the driver's own argument for another API endpoint, where its host and port alone cannot say it.
         needs: the settings that this driver cannot do without, as keys ("location", "create.ex_resource_group").
         tokens: the same create sent twice makes one machine.
         catalogue: sizes and images are listed completely and at once, so a wrong one can be found by `burstd check`.
@@ -108,6 +109,7 @@ class DriverRecord:
     most_networks: int = 1
     most_security_groups: int = 16
     needs: tuple[str, ...] = ()
+    endpoint: str | None = None
     tokens: bool = False
     catalogue: bool = False
     args: Mapping[str, object] = field(default_factory=dict)
@@ -123,7 +125,9 @@ class DriverRecord:
         for key, most in (("networks", self.most_networks), ("security_groups", self.most_security_groups)):
             if key in self.takes and len(getattr(pool, key)) > most:
                 lines.append(f'{pool.peer}: {key} has {len(getattr(pool, key))} entries; driver "{self.name}" takes at most {most}')
+        if pool.host and self.endpoint:
+            lines.append(f'{pool.peer}: api_host cannot be said with driver "{self.name}"; set args.{self.endpoint} instead')
         has: dict[str, object] = {"location": pool.location, "keypair": pool.keypair, "networks": pool.networks}
-        has |= {f"create.{key}": True for key in pool.create}
+        has |= {f"create.{key}": True for key in pool.create} | {f"args.{key}": True for key in pool.args}
         lines += [f'{pool.peer}: {key} is needed by driver "{self.name}"; set it' for key in self.needs if not has.get(key)]
         return lines
