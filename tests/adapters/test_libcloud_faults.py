@@ -255,6 +255,17 @@ def test_raw_arguments_of_the_settings_are_added_and_replace_none_of_ours() -> N
         )
 
 
+@pytest.mark.parametrize(
+    ("networks", "said"), [(("subnet-1",), ("SubnetId=subnet-1&", "SecurityGroupId.2=sg-2&")), ((), ("SecurityGroup.1=sg-1&",))]
+)
+def test_networks_key_and_security_groups_are_said_as_ec2_wants_them(networks: tuple[str, ...], said: tuple[str, ...]) -> None:
+    with canned_peer(by_action(ec2())) as peer:
+        placed = replace(pool(peer), networks=networks, keypair="ops", security_groups=("sg-1", "sg-2"))
+        outcome = PoolCalls(placed, DRIVERS["ec2"], "owner-1").create(Seat(lambda: connect(placed, DRIVERS["ec2"], 0.25)), CREATE)
+        assert isinstance(outcome, Created)
+        assert all(part in f"{peer.requests[0]}&" for part in (*said, "KeyName=ops&"))
+
+
 def test_a_listing_is_filtered_by_owner_and_names_the_public_address_first() -> None:
     with canned_peer(by_action(ec2())) as peer:
         to, seat = calls(peer)
