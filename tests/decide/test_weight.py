@@ -217,7 +217,7 @@ def test_the_work_per_request_needs_requests_and_cpu_seconds() -> None:
     assert work(traffic((0, 0, 1.0, None), (3, 50, None, None), (5, 100, 5.0, None))) == 0.04
 
 
-@given(queue=st.floats(0, 100), start=st.floats(0, 100), span=st.floats(25, 75))
+@given(queue=st.floats(0, 100), start=st.floats(0, 100), span=st.floats(21, 40))
 def test_undamping_finds_the_run_queue_behind_the_average(queue: float, start: float, span: float) -> None:
     end = start * math.exp(-span / 60) + queue * (1 - math.exp(-span / 60))
     found = undamped(traffic((0, 0, None, start), (span, 0, None, end)))
@@ -227,6 +227,15 @@ def test_undamping_finds_the_run_queue_behind_the_average(queue: float, start: f
 def test_a_short_history_cannot_be_undamped() -> None:
     assert undamped(()) is None
     assert undamped(traffic((0, 0, None, 1.0), (5, 0, None, 2.0))) is None
+    assert undamped(traffic((0, 0, None, 1.0), (30, 0, None, 2.0)), since=20) is None
+
+
+def test_what_the_cores_showed_before_the_last_instance_came_does_not_move_the_trim() -> None:
+    site = Site(member(1, joined_at=NOW + 55), load=9.0)
+    site.watch(60, core=90, burst=30)
+    assert site.memory.trim == 1.0
+    site.watch(60, core=90, burst=30)
+    assert site.memory.trim < 1.0
 
 
 @given(cpus=st.integers(1, 128), load=st.floats(0.01, 500))

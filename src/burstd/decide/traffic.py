@@ -30,6 +30,8 @@ _DAMPING = 60.0
 """Time constant of the kernel's load1, seconds (include/linux/sched/loadavg.h)."""
 _UNDAMP_FROM = 20.0
 """A shorter history cannot be undamped: the kernel moves load1 every 5 s only."""
+_UNDAMP_OVER = 40.0
+"""A longer one says more of what was than of what is."""
 
 
 def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History], tuple[int, float] | None]:
@@ -91,12 +93,13 @@ def work(history: History) -> float | None:
     return spent / requests if requests >= _ENOUGH_REQUESTS and spent > 0 else None
 
 
-def undamped(history: History) -> float | None:
-    """Mean run queue over the history, load units: the exponential filter of load1 inverted; None where the history is short.
+def undamped(history: History, since: float = -math.inf) -> float | None:
+    """Mean run queue of late, load units: the exponential filter of load1 inverted; None where the history since then is short.
 
     load1 follows L(t) = L(t-h) e^(-h/60) + n (1 - e^(-h/60)) for a run queue n that was constant over h.
     """
-    points = [each for each in history if each.load1 is not None]
+    earliest = max(since, history[-1].at - _UNDAMP_OVER) if history else since
+    points = [each for each in history if each.load1 is not None and each.at >= earliest]
     if not points:
         return None
     first, last = points[0], points[-1]

@@ -169,11 +169,15 @@ def _burst_capacity(scene: _Scene, per_core: float) -> float:
 
 
 def _trim(scene: _Scene) -> _Scene:
-    """Move the correction of the learned capacity towards what the undamped load shows, while the weights have a hold on it."""
+    """Move the correction of the learned capacity towards what the undamped load shows, while the weights have a hold on it.
+
+    What the cores showed before the last instance came says nothing of how they stand with it.
+    """
     memory, now = scene.memory, scene.snapshot.now
-    seen = [load for row in scene.cores if (load := undamped(memory.traffic.get(row.name, ()))) is not None]
+    since = max((each.joined_at or now for each in scene.bursts), default=now)
+    seen = [load for row in scene.cores if (load := undamped(memory.traffic.get(row.name, ()), since)) is not None]
     trim = memory.trim
-    if scene.bursts and seen and memory.trimmed_at is not None and memory.weight not in {None, 1}:
+    if seen and memory.trimmed_at is not None and memory.weight not in {None, 1}:
         target = fmean(_target(scene.policy, sample.cpus or 1) for sample in memory.samples.values())
         error = max(-1.0, min(1.0, (target - fmean(seen)) / target))
         trim *= 1 + error * min(1.0, (now - memory.trimmed_at) / _TRIM_SECONDS)
