@@ -41,19 +41,19 @@ def test_a_missing_haproxy_is_named_with_the_mend_and_what_was_started_is_ended(
     site = laid_out()
     with pytest.raises(AskOperator, match=r"^haproxy: expected it on the PATH, found none; install it \(apt-get install haproxy\)$"), site:
         pass
-    assert not site.folder.exists()
-    assert processes_at(site.network.prefix) == []
+    assert not site.layout.folder.exists()
+    assert processes_at(site.layout.network.prefix) == []
 
 
 def test_a_program_that_cannot_serve_is_named_with_its_last_words_and_the_others_are_ended() -> None:
     site = laid_out()
-    with socket.create_server(site.sides["with"].gateway):
+    with socket.create_server(site.layout.sides["with"].gateway):
         expected = r"^demo: haproxy-with has ended, expected it to serve; mend what its log says: .*"
         with pytest.raises(AskOperator, match=expected) as caught, site:
             pass
     assert "\n" not in str(caught.value)
-    assert not site.folder.exists()
-    assert processes_at(site.network.prefix) == []
+    assert not site.layout.folder.exists()
+    assert processes_at(site.layout.network.prefix) == []
 
 
 def test_a_folder_whose_sockets_would_have_too_long_a_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,25 +67,26 @@ def test_a_folder_whose_sockets_would_have_too_long_a_path_is_refused(tmp_path: 
 
 def test_a_folder_that_cannot_be_written_to_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
-    with pytest.raises(AskOperator, match=r"^TMPDIR /nowhere: expected a folder to write to, the system says: No such file or directory$"):
+    with pytest.raises(
+        AskOperator, match=r"^TMPDIR /nowhere: expected a folder to write to, the system says: No such file or directory; set TMPDIR=/tmp$"
+    ):
         laid_out().__enter__()
 
 
 def test_a_program_that_ends_in_the_middle_is_noticed() -> None:
     with laid_out() as site:
         site.check_alive()
-        (gateway,) = (each for each in site._programs if each.name == "haproxy-with")
-        gateway.kill()
+        site._programs["haproxy-with"].kill()
         with pytest.raises(Unreachable, match=r"^haproxy-with has ended in the middle of the demo; its last words: "):
             site.check_alive()
 
 
 def test_both_sides_are_laid_out_alike_on_addresses_of_their_own() -> None:
     site = laid_out(without=True)
-    addresses = [address for side in site.sides.values() for address in (side.gateway[0], side.core(0), side.core(1))]
+    addresses = [address for side in site.layout.sides.values() for address in (side.gateway[0], side.core(0), side.core(1))]
     assert len(set(addresses)) == 6
-    assert all(address.startswith(f"{site.network.prefix}.") for address in addresses)
-    assert not site.folder.exists()
+    assert all(address.startswith(f"{site.layout.network.prefix}.") for address in addresses)
+    assert not site.layout.folder.exists()
 
 
 def test_a_port_on_which_somebody_listens_everywhere_is_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +98,7 @@ def test_a_port_on_which_somebody_listens_everywhere_is_left_to_them(monkeypatch
 
 def test_a_program_that_does_not_listen_to_sigterm_is_ended_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "PATIENCE", 0.1)
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
     deaf = Program("deaf", [sys.executable, "-c", code], tmp_path)
     wait_until(lambda: deaf.last_words == "deaf", "it is deaf")
     deaf.end()

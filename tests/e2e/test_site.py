@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,16 +72,17 @@ def test_a_reload_of_haproxy_loses_no_request_and_burstd_heals_it_within_two_cyc
 
 def cycles_until_healed(busy: Busy, old: int) -> int:
     """From the first cycle that has read the new HAProxy to the first that found both instances up in it."""
-    first: int | None = None
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+    seen: list[int] = []
+
+    def healed() -> bool:
         status = busy.status
-        if status["gateway"]["pid"] not in {old, None}:
-            first = first or status["cycle"]
-            if [each["status"] for each in status["instances"]] == ["UP"] * INSTANCES:
-                return int(status["cycle"]) - first
-        time.sleep(0.1)
-    raise AssertionError(f"not healed: {busy.status}")
+        if status["gateway"]["pid"] in {old, None}:
+            return False
+        seen.append(status["cycle"])
+        return [each["status"] for each in status["instances"]] == ["UP"] * INSTANCES
+
+    wait_until(healed, "both instances are up in the new HAProxy", within=30, every=0.1)
+    return seen[-1] - seen[0]
 
 
 def test_a_killed_daemon_finds_its_instances_again_and_neither_loses_nor_doubles_one(busy: Busy) -> None:

@@ -41,7 +41,8 @@ class Recorder:
         self._start = start
         # burstd's timeline is anchored to the wall clock when it starts and follows the monotonic clock from there, and so is this.
         self._epoch = time.time() - time.monotonic()
-        self._targets = {side: [Target(f"{name} {side}", url) for name, url in site.sides[side].exporters.items()] for side in generators}
+        sides = {side: site.layout.sides[side].exporters for side in generators}
+        self._targets = {side: [Target(f"{name} {side}", url) for name, url in urls.items()] for side, urls in sides.items()}
         self._load = NodeExporterLoad(_DEADLINE, SystemClock())
         self.status: dict[str, Any] = {}
         self.trouble = ""

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from burstd.demo.figures import Figures
-from burstd.demo.site import Site
+from burstd.demo.layout import Layout
 
 
 def table(figures: Figures) -> Table:
@@ -38,9 +38,9 @@ def sentence(figures: Figures) -> str:
     return f"{figures.launched} instances rented, {figures.destroyed} given back, {figures.orphans} left over{first}."
 
 
-def how_to_look(site: Site) -> Iterator[str]:
+def how_to_look(layout: Layout) -> Iterator[str]:
     """The commands for another shell, with this site's paths."""
-    burstd = f"{_this_command()} --config {site.settings}"
+    burstd = f"{_this_command()} --config {layout.settings}"
     yield "In another shell:"
     for verb, meaning in (
         ("status", "what is the case"),
@@ -55,11 +55,12 @@ def how_to_look(site: Site) -> Iterator[str]:
         ("resume", "and let it go on"),
     ):
         yield f"  {f'{burstd} {verb}':<{len(burstd) + 16}}# {meaning}"
-    yield f"  curl -s {site.metrics}"
-    yield f"  curl -s {site.metrics} | promtool check metrics"
-    host, port = site.sides["with"].gateway
+    page = f"  curl -s http://{layout.metrics}/metrics"
+    yield page
+    yield f"{page} | promtool check metrics"
+    host, port = layout.sides["with"].gateway
     yield f"  curl -i http://{host}:{port}/    # one request; X-Served-By says who answered"
-    yield f"Everything, logs included, lies in {site.folder} until the end. Ctrl-C ends it and clears it all away."
+    yield f"Everything, logs included, lies in {layout.folder} until the end. Ctrl-C ends it and clears it all away."
 
 
 def _this_command() -> str:

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from burstd.demo.chart import BURST, CORE, WITH, WITHOUT, load_chart
+from burstd.demo.layout import THRESHOLD
 from burstd.demo.recorder import Recorder
 from burstd.demo.scenario import Scenario
-from burstd.demo.site import THRESHOLD
 from burstd.demo.timeline import Happening, Timeline
 from burstd.demo.traffic import Second
 

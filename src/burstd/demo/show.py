@@ -11,10 +11,11 @@ from burstd.demo import report
 from burstd.demo.figures import Figures, figures_of
 from burstd.demo.generator import Generator
 from burstd.demo.interruption import Interruption
+from burstd.demo.layout import THRESHOLD
 from burstd.demo.recorder import Recorder
 from burstd.demo.scenario import FULL, Scenario
 from burstd.demo.screen import Screen
-from burstd.demo.site import THRESHOLD, Ask, Site
+from burstd.demo.site import Ask, Site
 from burstd.demo.timeline import Timeline
 
 LONGEST: Final = 270.0
@@ -69,7 +70,7 @@ class Show(AbstractContextManager["Show"]):
             self._interruption.wait(0)
             self._site.start_daemon()
             if self._keep:
-                for line in report.how_to_look(self._site):
+                for line in report.how_to_look(self._site.layout):
                     self._screen.say(line)
             start, self._generators = self._site.start_traffic(self.scenario)
             self._recorder = Recorder(self._site, self.scenario, start, self._generators)
