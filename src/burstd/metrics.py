@@ -72,6 +72,8 @@ class Metrics:
         self._maximum = gauge("instances_max", "Upper bound of the fleet.")
         self._instances = gauge("instances", "Instances by pool and phase of life.", "pool", "phase")
         self._barred = gauge("pool_barred", "1 while a pool is barred after failures.", "pool")
+        self._barred_seconds = gauge("pool_barred_seconds", "Seconds until a barred pool is tried again; 0 where it is free.", "pool")
+        self._stopped = gauge("pool_stopped", "1 while a pool is barred for what somebody must mend.", "pool")
         self._pool_failures = gauge("pool_consecutive_failures", "Failures of a pool in a row.", "pool")
 
         self._weight = gauge("rotation_weight", "Sum of the weights of the servers that take traffic now.", "role")
@@ -154,14 +156,17 @@ class Metrics:
         self._current.set(turn.decision.current)
         self._minimum.set(policy.fleet.minimum)
         self._maximum.set(policy.fleet.maximum)
-        for gauge in (self._instances, self._barred, self._pool_failures):
+        for gauge in (self._instances, self._barred, self._barred_seconds, self._stopped, self._pool_failures):
             gauge.clear()
         for pool in policy.pools:
             for phase in Phase:
                 if phase not in ENDED:
                     self._instances.labels(pool.name, phase.value)
             state = after.pools.get(pool.name)
-            self._barred.labels(pool.name).set(state is not None and state.barred_until > after.now)
+            barred = max(0.0, state.barred_until - after.now) if state else 0.0
+            self._barred.labels(pool.name).set(barred > 0)
+            self._barred_seconds.labels(pool.name).set(barred)
+            self._stopped.labels(pool.name).set(state is not None and state.stopped and barred > 0)
             self._pool_failures.labels(pool.name).set(state.failures if state else 0)
         for instance in after.fleet:
             self._instances.labels(instance.pool, instance.phase.value).inc()

@@ -181,6 +181,14 @@ def test_a_bar_that_is_over_is_no_bar() -> None:
     assert documents.status(free, POLICY)["pools"][0]["barred_until"] is None
 
 
+def test_a_stopped_pool_is_told_from_one_that_backs_off() -> None:
+    turn = quiet_turn()
+    for until, stopped in ((NOW + 5, True), (NOW - 1, False)):
+        pools = {"dublin": PoolState("dublin", 1, until, "AuthFailure", stopped=True)}
+        document = documents.status(replace(turn, snapshot=replace(turn.snapshot, pools=pools)), POLICY)
+        assert [each["stopped"] for each in document["pools"]] == [stopped, False]
+
+
 def test_explain_names_the_number_its_reasons_and_every_proposal() -> None:
     number = documents.explain(rich_turn(), POLICY)["number"]
     assert (number["desired"], number["direction"], number["reasons"]) == (3, "out", ["load 1.25 is below 4.0"])

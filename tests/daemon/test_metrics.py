@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from burstd.metrics import INVARIANTS, Metrics
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault, FaultKind
+from burstd.model.fleet import PoolState
 from burstd.model.load import Sample
 from burstd.model.plans import Report
 from tests.turns import NOW, POLICY, quiet_turn, rich_turn
@@ -169,3 +170,15 @@ def test_an_unused_sample_memory_leaves_no_age() -> None:
     turn = quiet_turn()
     metrics.record(replace(turn, decision=replace(turn.decision, memory=Memory(samples={"gone": Sample(NOW, 1.0)}))), POLICY)
     assert value(metrics, "core_sample_age_seconds", core="gone") is None
+
+
+def test_a_barred_pool_says_for_how_long_and_a_stopped_one_that_somebody_must_mend(metrics: Metrics) -> None:
+    def told() -> list[float | None]:
+        return [value(metrics, name, pool="oslo") for name in ("pool_barred", "pool_barred_seconds", "pool_stopped")]
+
+    assert told() == [1, 60, 0]
+    turn = quiet_turn()
+    for until, expected in ((NOW + 7, [1, 7, 1]), (NOW - 7, [0, 0, 0])):
+        pools = {"oslo": PoolState("oslo", 1, until, "AuthFailure", stopped=True)}
+        metrics.record(replace(turn, snapshot=replace(turn.snapshot, pools=pools)), POLICY)
+        assert told() == expected

@@ -42,7 +42,7 @@ def test_a_machine_that_never_starts_is_destroyed_and_its_pool_pays_for_it() -> 
     made = planned(world(fleet=[booting], cloud=listing(node(booting, NodeState.PENDING))), decision(1))
     assert phases(made) == {booting.name: Phase.DESTROYING}
     assert calls(made) == [DestroyCall(booting.operation, "dublin", "i-1")]
-    assert RecordPool(PoolState("dublin", 1, NOW + 30, f"{booting.name}: it did not boot in time")) in made.actions
+    assert RecordPool(PoolState("dublin", 1, NOW + 30, f"{booting.name}: it did not boot in time", unhealthy=1)) in made.actions
 
 
 def test_an_instance_joins_only_when_its_check_path_has_answered() -> None:
@@ -83,6 +83,13 @@ def test_a_join_that_takes_too_long_ends_and_the_pool_pays_for_it() -> None:
     made = planned(world(fleet=[joining], gateway=rows(row(joining, ServerStatus.DOWN, passing=False))), decision(1))
     assert phases(made) == {joining.name: Phase.DRAINING}
     assert any(isinstance(each, RecordPool) for each in made.actions)
+
+
+def test_one_that_was_healthy_before_says_nothing_about_its_pool() -> None:
+    returned = member(1, Phase.JOINING, since=NOW - 61, joined_at=NOW - 900)
+    made = planned(world(fleet=[returned], gateway=rows(row(returned, ServerStatus.DOWN, passing=False))), decision(1))
+    assert phases(made)[returned.name] is Phase.DRAINING
+    assert not any(isinstance(each, RecordPool) for each in made.actions)
 
 
 def test_while_haproxy_is_away_nothing_is_edited_and_nothing_times_out_of_a_join() -> None:

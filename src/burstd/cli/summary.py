@@ -218,7 +218,8 @@ def _pools(status: Document) -> Table:
         if each["fault"]:
             state = Cell(each["fault"]["text"], "bad")
         elif each["barred_seconds"] is not None:
-            state = Cell(f"barred for {span(each['barred_seconds'])}: {each['reason']}", "warn")
+            left = f"for {span(each['barred_seconds'])}: {each['reason']}"
+            state = Cell(f"stopped {left}", "bad") if each["stopped"] else Cell(f"barred {left}", "warn")
         elif each["listing_age_seconds"] is None:
             state = Cell("not listed yet", "dim")
         else:

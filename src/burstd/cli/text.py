@@ -60,7 +60,9 @@ def explain_lines(document: Document) -> Iterator[str]:
     yield from _list("What keeps an instance from going" if blockers else "Nothing keeps an instance from going", blockers, always=True)
     yield from _list("Cooldowns", (f"{words(name)}: {span(left)} left" for name, left in document["cooldowns"].items() if left > 0))
     barred = (
-        f"{each['name']} for {span(each['barred_seconds'])}: {each['reason']}" for each in document["pools"] if each["barred_seconds"]
+        f"{each['name']} for {span(each['barred_seconds'])}{', or until the settings are read anew' * each['stopped']}: {each['reason']}"
+        for each in document["pools"]
+        if each["barred_seconds"]
     )
     yield from _list("Pools left alone", barred)
     yield from _list("What is wrong", (f"{each['peer']}: {each['text']}" for each in document["faults"]))

@@ -283,6 +283,7 @@ def _pool(after: Snapshot, pool: PoolPolicy) -> Document:
         "failures": state.failures if state else 0,
         "barred_until": state.barred_until if state and barred else None,
         "barred_seconds": round(state.barred_until - after.now, 3) if state and barred else None,
+        "stopped": state is not None and state.stopped and barred,
         "reason": state.reason if state else "",
         "listing_age_seconds": round(after.now - listing.asked_at, 3) if listing else None,
         "nodes": len(nodes) if isinstance(nodes, tuple) else None,

@@ -136,15 +136,20 @@ class PoolState:
     """How a pool has behaved: failures in a row bar it for a time.
 
     Attributes:
-        failures: failed creates and instances that never got healthy, in a row.
+        failures: cycles in a row with failed creates or instances that never got healthy.
         barred_until: no create before this time; 0 where it is not barred.
         reason: the last failure, for people.
+        unhealthy: instances in a row that never got healthy.
+        stopped: barred for what time alone will hardly mend (credentials, parameters, a template that never gets healthy): for the longest
+            back-off, or until the settings are read anew.
     """
 
     pool: str
     failures: int = 0
     barred_until: float = 0.0
     reason: str = ""
+    unhealthy: int = 0
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Local to one call of `plan()`; the steps write into it in turn, each seeing what
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from burstd.lifecycle import advance
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
@@ -16,6 +16,9 @@ from burstd.model.gateway import GatewayEdit, GatewayView
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordPool
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
+
+QUARANTINE_AFTER: Final = 3
+"""Instances in a row that never got healthy before their pool's template is taken for broken: each costs money up to its deadline."""
 
 
 class Draft:
@@ -42,6 +45,7 @@ class Draft:
         self.calls: list[CallCloud] = []
         self.notes: list[Note] = []
         self.waiting: list[str] = []
+        self._punished: set[str] = set()
 
     @property
     def gateway(self) -> GatewayView | None:
@@ -90,17 +94,40 @@ class Draft:
         """One more thing to say."""
         self.notes.append(Note(text))
 
-    def punish(self, pool: str, reason: str, at_least: float = 0.0) -> None:
-        """Count a failure against a pool and bar it for the back-off, or for the `at_least` seconds that it asked for."""
-        failures = self.pools.get(pool, PoolState(pool)).failures + 1
+    def bar(self, pool: str) -> float:
+        """For how many more seconds no create goes to the pool; 0 where it is free."""
+        state = self.pools.get(pool)
+        return 0.0 if state is None else max(0.0, state.barred_until - self.now)
+
+    def punish(self, pool: str, reason: str, at_least: float = 0.0, *, stop: bool = False, unhealthy: bool = False) -> None:
+        """Count a failure against a pool and bar it for the back-off; what several calls of one cycle come to counts once.
+
+        Args:
+            pool: its name.
+            reason: for people.
+            at_least: seconds that the cloud asked for.
+            stop: time alone will hardly mend it: bar the pool for the longest back-off at once.
+            unhealthy: an instance never got healthy; after `QUARANTINE_AFTER` in a row that stops the pool as well.
+        """
+        before = self.pools.get(pool, PoolState(pool))
+        failures = before.failures + (pool not in self._punished)
+        sick = before.unhealthy + unhealthy
         fleet = self.policy.fleet
         back_off = min(fleet.backoff_max, fleet.backoff * 2 ** min(failures - 1, 30))
-        state = PoolState(pool, failures, self.now + max(back_off, at_least), reason)
+        if unhealthy and sick >= QUARANTINE_AFTER:
+            stop, reason = True, f"{reason}; {sick} instances in a row never got healthy"
+        until = self.now + max(fleet.backoff_max if stop else back_off, at_least)
+        stopped_before = before.stopped and self.bar(pool) > 0
+        if stop and not stopped_before:
+            self.note(f"pool {pool} is stopped for {until - self.now:.0f} s or until the settings are read anew: {reason}")
+        state = PoolState(pool, failures, max(until, before.barred_until), reason, sick, stop or stopped_before)
+        self._punished.add(pool)
         self.pools[pool] = state
         self.records.append(RecordPool(state))
 
     def forgive(self, pool: str) -> None:
-        """An instance of this pool went into service: its failures are over."""
-        if pool in self.pools and self.pools[pool].failures:
+        """An instance of this pool went into service: its failures are over, unless the pool was stopped for something else since."""
+        state = self.pools.get(pool)
+        if state is not None and state.failures and not (state.stopped and self.bar(pool) > 0):
             self.pools[pool] = PoolState(pool)
             self.records.append(RecordPool(self.pools[pool]))

@@ -59,7 +59,7 @@ def _node(draft: Draft, instance: Instance) -> Node | None:
 
 
 def _fail(draft: Draft, instance: Instance, why: str) -> None:
-    draft.punish(instance.pool, f"{instance.name}: {why}")
+    draft.punish(instance.pool, f"{instance.name}: {why}", unhealthy=True)
     draft.move(instance, Phase.DESTROYING, why, attempts=0, attempted_at=None)
 
 
@@ -101,7 +101,8 @@ def _join(draft: Draft, instance: Instance, row: ServerRow | None) -> None:
         draft.move(instance, Phase.IN_SERVICE, "HAProxy's check passes", joined_at=draft.now, down_since=None)
         draft.forgive(instance.pool)
     elif overdue(instance, draft.policy.fleet, draft.now):
-        draft.punish(instance.pool, f"{instance.name}: HAProxy's check never passed")
+        if instance.joined_at is None:  # else it was healthy once
+            draft.punish(instance.pool, f"{instance.name}: HAProxy's check never passed", unhealthy=True)
         draft.expel(instance, "HAProxy's check did not pass in time")
     else:
         draft.waiting.append(f"{instance.name} joins")

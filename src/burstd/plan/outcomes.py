@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from burstd.model.cloud import Created, CreateFailed, CreateUnknown, Destroyed, DestroyFailed, Outcome
+from burstd.model.faults import FaultKind
 from burstd.model.fleet import Instance, Phase
 from burstd.plan.draft import Draft
+
+_MENDED_BY_HAND: Final = frozenset({FaultKind.DENIED, FaultKind.MISCONFIGURED, FaultKind.REJECTED})
+"""Why a create is refused until somebody mends credentials or settings: to ask again soon is of no use."""
 
 
 def absorb_outcomes(draft: Draft) -> None:
@@ -22,7 +28,7 @@ def _absorb(draft: Draft, instance: Instance, outcome: Outcome) -> None:
             address = node.addresses[0] if node.addresses else None
             draft.move(instance, Phase.BOOTING, "the cloud has made it", node_id=node.id, address=address, attempts=0)
         case CreateFailed(fault=fault, retry_after=patience) if asked:
-            draft.punish(instance.pool, fault.text, patience or 0.0)
+            draft.punish(instance.pool, fault.text, patience or 0.0, stop=fault.kind in _MENDED_BY_HAND)
             if instance.attempts > 1:
                 # Only the newest request certainly made nothing; an earlier one with a lost answer may have.
                 _doubt(draft, instance, f"sent again and refused: {fault.text}")

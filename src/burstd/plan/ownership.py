@@ -62,7 +62,7 @@ def _note_states(draft: Draft, ours: dict[str, Node]) -> None:
             lose(draft, instance, "the cloud has terminated it")
         elif node.state is NodeState.ERROR and instance.phase in _BOUND:
             if instance.phase in {Phase.BOOTING, Phase.SYNCING}:
-                draft.punish(instance.pool, f"{instance.name} is in error")
+                draft.punish(instance.pool, f"{instance.name} is in error", unhealthy=True)
             lose(draft, instance, "the cloud shows it in error", exists=True)
 
 
@@ -141,7 +141,7 @@ def resolve_unknown(draft: Draft) -> None:
             continue
         draft.waiting.append(f"{instance.name} may or may not exist")
         due = (instance.attempted_at or instance.since) + _RESEND_AFTER * 2 ** min(instance.attempts, _MOST_RESENDS)
-        may = instance.pool in cloud.resends and instance.attempts < _MOST_RESENDS and draft.now >= due
+        may = instance.pool in cloud.resends and instance.attempts < _MOST_RESENDS and draft.now >= due and not draft.bar(instance.pool)
         if may and draft.room(CreateCall) > 0:
             draft.move(instance, Phase.REQUESTED, "sent again under its token", attempts=instance.attempts + 1, attempted_at=draft.now)
             draft.call(CreateCall(instance.operation, instance.request))

@@ -75,10 +75,11 @@ def _can_return(draft: Draft, instance: Instance) -> bool:
 def _open_pool(draft: Draft) -> PoolPolicy | None:
     """The first pool that is not barred."""
     for pool in draft.policy.pools:
-        state = draft.pools.get(pool.name)
-        if state is None or draft.now >= state.barred_until:
+        left = draft.bar(pool.name)
+        if not left:
             return pool
-        draft.waiting.append(f"pool {pool.name} is barred for {state.barred_until - draft.now:.0f} s: {state.reason}")
+        state = draft.pools[pool.name]
+        draft.waiting.append(f"pool {pool.name} is {'stopped' if state.stopped else 'barred'} for {left:.0f} s: {state.reason}")
     return None
 
 
