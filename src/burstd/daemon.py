@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -23,6 +23,7 @@ from burstd.cycle import Cycle
 from burstd.errors import Bug, BurstdError, InvalidSettings
 from burstd.metrics import Metrics
 from burstd.model.event import Event
+from burstd.model.faults import Fault, FaultKind
 from burstd.model.policy import Policy
 from burstd.model.turn import Turn
 from burstd.ports import Ports
@@ -61,6 +62,10 @@ class Doors(Protocol):
         Raises:
             BurstdError: the old ones stay in force.
         """
+        ...
+
+    def renew(self, pools: Collection[str]) -> Sequence[str]:
+        """Connect those of these pools anew whose secrets have changed since they were read; their names."""
         ...
 
     def alive(self) -> bool:
@@ -119,6 +124,7 @@ class Daemon:
         self._news: list[Event] = []
         how = "plans and does nothing (dry run)" if dry_run else f"takes over a fleet of {len(roster.fleet())}"
         self._tell(f"burstd {burstd.__version__} has started and {how}")
+        self._reopen("its settings have been read anew")
         watchdog = notify.watchdog()
         if watchdog is not None and watchdog < 2 * self._schedule.interval:
             limit = f"WatchdogSec={watchdog:g}, fleet.poll_interval = {self._schedule.interval:g} s"
@@ -216,10 +222,30 @@ class Daemon:
             logs.logger().error(f"the cycle broke off: {error}", in_a_row=self._failed, exc_info=_is_bug(error))
             return
         self._failed = 0
+        self._renew(turn)
         if self._owes_ready:
             notify.ready()
             self._owes_ready = False
         notify.alive(turn.sentence)
+
+    def _renew(self, turn: Turn) -> None:
+        """Follow secrets that were rotated while their pool was refused: no reload is needed."""
+        refused = {
+            each.pool for each in turn.snapshot.cloud.listings if isinstance(each.nodes, Fault) and each.nodes.kind is FaultKind.DENIED
+        }
+        stopped = {name for name, state in turn.after.pools.items() if state.stopped}
+        for name in self._doors.renew(refused | stopped):
+            self._tell(f"pool {name} is connected anew: its secret files have changed since it was refused")
+            self._reopen("its secrets have changed", name)
+
+    def _reopen(self, why: str, pool: str | None = None) -> None:
+        """Try pools again, or this one, that were stopped for what somebody has to mend, and may have mended."""
+        roster = self._doors.ports.roster
+        with suppress(BurstdError):  # what is wrong with the roster is the next cycle's to say
+            for name, state in roster.pools().items():
+                if state.stopped and pool in {None, name} and not self._dry_run:
+                    roster.save_pool(replace(state, stopped=False, barred_until=0.0))
+                    self._tell(f"pool {name} was stopped and is tried again, since {why}; it had failed with: {state.reason}")
 
     def _reload(self) -> None:
         """Read and rewire; systemd hears READY from the next finished cycle, which proves the settings that are then in force."""
@@ -240,6 +266,7 @@ class Daemon:
         self._schedule = Schedule(settings.fleet.poll_interval)
         self._metrics.reload(failed=False)
         self._tell("settings reloaded, in force from this cycle on")
+        self._reopen("its settings have been read anew")
 
     def _tell(self, text: str, *, bad: bool = False) -> None:
         """Say what the daemon itself has done: in the log, in `burstd events`, and in the roster."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +116,8 @@ class MemoryDoors:
         self.world = world
         self.clouds: list[LivingMemoryCloud] = [self.new_cloud()]
         self.closed = False
+        self.rotated: set[str] = set()
+        self.refused: list[set[str]] = []
         self._cloud = Succession(self.clouds[0])
         content = MemoryContent(world.world)
         self.ports = Ports(world.world.clock, world.load, content, world.gateway, self._cloud, world.roster)
@@ -130,6 +132,12 @@ class MemoryDoors:
         self._cloud.succeed(self.clouds[-1])
         self.ports = replace(self.ports)
         self.settings = settings
+
+    def renew(self, pools: Collection[str]) -> Sequence[str]:
+        """Those whose secrets a test says have changed, once."""
+        self.refused.append(set(pools))
+        changed, self.rotated = sorted(self.rotated & set(pools)), self.rotated - set(pools)
+        return changed
 
     def alive(self) -> bool:
         return self._cloud.alive()

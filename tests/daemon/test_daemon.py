@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import structlog
 from burstd.adapters.memory import MemoryPool
 from burstd.daemon import BROKEN, PATIENCE, STOPPED, Schedule, once
 from burstd.errors import AskOperator, InvalidSettings, NoDaemon
-from burstd.model.fleet import Phase
+from burstd.model.fleet import Phase, PoolState
 from burstd.model.turn import Turn
 from burstd.settings import load
 from tests.daemon.doors import MemoryDoors, Running, World, running, write_settings
@@ -116,6 +117,45 @@ def test_a_broken_file_leaves_the_old_settings_in_force_and_every_problem_is_sai
         daemon.daemon.reload()
         wait_until(lambda: daemon.client.get("/v1/status")["max"] == 7, "the mended settings")
         assert daemon.metrics()["burstd_reload_failed"] == 0
+
+
+STOPPED_POOL = PoolState("memory", 1, 9e9, "AuthFailure", stopped=True)
+
+
+def told(world: World) -> list[str]:
+    return [each.text for each in world.roster.events(20)]
+
+
+def test_a_start_and_a_reload_try_a_stopped_pool_again(tmp_path: Path, world: World) -> None:
+    world.roster.save_pool(STOPPED_POOL)
+    said = "pool memory was stopped and is tried again, since its settings have been read anew; it had failed with: AuthFailure"
+    with running(tmp_path, world) as daemon:
+        assert said in told(world)
+        assert world.roster.pools()["memory"] == replace(STOPPED_POOL, stopped=False, barred_until=0.0)
+        world.roster.save_pool(STOPPED_POOL)
+        daemon.daemon.reload()
+        wait_until(lambda: told(world).count(said) == 2, "the pool is tried again")
+        assert not world.roster.pools()["memory"].stopped
+
+
+def test_a_dry_run_leaves_a_stopped_pool_stopped(tmp_path: Path, world: World) -> None:
+    world.roster.save_pool(STOPPED_POOL)
+    with running(tmp_path, world, dry_run=True) as daemon:
+        daemon.cycles(2)
+    assert world.roster.pools()["memory"] == STOPPED_POOL
+
+
+def test_a_pool_that_was_refused_follows_its_secrets_without_a_reload(tmp_path: Path, world: World) -> None:
+    with running(tmp_path, world) as daemon:
+        daemon.cycles(1)
+        assert not any(daemon.doors.refused)
+        world.roster.save_pool(STOPPED_POOL)
+        wait_until(lambda: {"memory"} in daemon.doors.refused, "the pool is looked at")
+        assert world.roster.pools()["memory"].stopped, "nothing has changed yet"
+        daemon.doors.rotated = {"memory"}
+        wait_until(lambda: not world.roster.pools()["memory"].stopped, "the pool is tried again")
+    assert "pool memory is connected anew: its secret files have changed since it was refused" in told(world)
+    assert "pool memory was stopped and is tried again, since its secrets have changed; it had failed with: AuthFailure" in told(world)
 
 
 def test_a_bug_in_a_reload_does_not_stop_the_loop(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,6 +156,24 @@ def test_a_new_secret_behind_an_old_path_reaches_the_cloud_by_a_reload(tmp_path:
         assert wiring._pools[0].args["secret"] == "renewed"
 
 
+def test_a_new_secret_behind_an_old_path_reaches_a_refused_pool_by_itself(tmp_path: Path, good: Document) -> None:
+    (tmp_path / "key").write_text("expired")
+    good["pool"][0]["secret_files"] = {"secret": "key"}
+    good["pool"].append({**good["pool"][0], "name": "oslo", "secret_files": {}})
+    with wired(tmp_path, good) as wiring:
+        other = wiring._pools[1]
+        assert wiring.renew({"dublin", "oslo"}) == []
+        (tmp_path / "key").unlink()
+        assert wiring.renew({"dublin"}) == [], "the middle of a rotation"
+        (tmp_path / "key").write_text("renewed")
+        assert wiring.renew({"oslo"}) == []
+        assert len(wiring._cloud._clouds) == 1
+        assert wiring.renew({"dublin"}) == ["dublin"]
+        assert len(wiring._cloud._clouds) == 2
+        assert (wiring._pools[0].args["secret"], wiring._pools[1]) == ("renewed", other)
+        assert wiring.renew({"dublin"}) == []
+
+
 def test_keys_that_cannot_change_at_run_time_are_refused_all_at_once_and_the_old_ones_stay(tmp_path: Path, good: Document) -> None:
     with wired(tmp_path, good) as wiring:
         before = (wiring.settings, wiring.ports)
