@@ -6,6 +6,7 @@ with what the world really has, which burstd cannot see: machines alive, lies to
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TypeVar, cast
@@ -90,9 +91,10 @@ class _CloudDoor:
         self._cloud = cloud
 
     def observe(self) -> CloudView:
-        for pool, troubles in self._storm.world.listings.items():
-            self._storm.listed(pool, troubles[0] if troubles else None)
-        return self._cloud.observe()
+        asked = {pool: troubles[0] if troubles else None for pool, troubles in self._storm.world.listings.items()}
+        view = self._cloud.observe()
+        self._storm.listed(view, asked)
+        return view
 
     def submit(self, call: CloudCall) -> None:
         self._storm.examine(call)
@@ -113,7 +115,10 @@ class Storm(Theatre):
     def __init__(self, *pools: MemoryPool, maximum: int = 3, max_step: int = 2) -> None:
         self.wire = Tripwire()
         self.cycles = 0
-        self._lies: dict[str, tuple[int, int]] = {}
+        self._asked: dict[str, ListTrouble | None] = {}
+        self._hidden: Counter[str] = Counter()
+        self._sent: dict[str, float] = {}
+        self._leapt = 0.0
         super().__init__(*pools, under=policy(fleet={"maximum": maximum, "max_step": max_step}))
         self.gateway.refuse = self._look_at_edit
         self.strangers: list[Machine] = []
@@ -151,6 +156,8 @@ class Storm(Theatre):
 
     def _start_again(self, jump: float) -> None:
         assert self.cloud.refused == []
+        self._asked = {}
+        self._leapt += max(0.0, jump)
         self.restart(jump)
 
     def dark(self, core: str) -> None:
@@ -196,17 +203,17 @@ class Storm(Theatre):
         self.order(SetPause(Pause.NONE, "anna"))
         self.order(ScaleTo(1, "anna"))
         if any(pool.boot < self.policy.fleet.boot_deadline for pool in self.world.pools.values()):
-            self._run(120, 60.0)
-            self._run(60, STEP)
+            self._run(60, 120.0)
+            self._run(30, STEP)
             for server in self.gateway.servers.values():
                 server.sessions = 0
-            self._run(40, STEP)
+            self._run(30, STEP)
             assert sorted(each.id for each in self._ours()) == sorted(each.node_id or "" for each in self.fleet)
             assert self.serving() == [each.name for each in self.fleet]
             assert len(self.fleet) == 1
             assert self.step().plan.actions == ()
         self.order(ScaleTo(0, "anna"))
-        self._run(120, 10.0)
+        self._run(60, 20.0)
         self.order(ScaleAuto("anna"))
         self._run(5, STEP)
         assert (self._ours(), self.fleet, self.serving()) == ([], [], [])
@@ -219,16 +226,20 @@ class Storm(Theatre):
 
     # ------------------------------------------------------------------------------------------------- what must always hold
 
-    def listed(self, pool: str, trouble: ListTrouble | None) -> None:
-        """A listing is asked for: how many in a row have now hidden something, with this one and before it."""
-        before = self._lies.get(pool, (0, 0))[0]
-        match trouble:
-            case None:
-                self._lies[pool] = (0, before)
-            case ListTrouble.FAILED:
-                self._lies[pool] = (before, before)
-            case _:
-                self._lies[pool] = (before + 1, before)
+    def listed(self, view: CloudView, asked: dict[str, ListTrouble | None]) -> None:
+        """Burstd sees the listings of before: how many in a row have now hidden something, and could be believed.
+
+        A listing without one machine of ours, in a pool in which some must be, is a sudden emptiness that says nothing (rule 7).
+        """
+        for listing in view.listings:
+            trouble = self._asked.get(listing.pool)
+            if trouble is None:
+                self._hidden[listing.pool] = 0
+            elif not isinstance(listing.nodes, Fault):
+                some = any(each.owner == OWNER and each.operation for each in listing.nodes)
+                expected = any(each.pool == listing.pool and each.phase in {*LIVING, Phase.DRAINING} for each in self.fleet)
+                self._hidden[listing.pool] += some or not expected
+        self._asked = asked
 
     def examine(self, call: CloudCall) -> None:
         """Every intent is durable before its effect, and nothing is destroyed that HAProxy lists or that is not ours."""
@@ -239,8 +250,11 @@ class Storm(Theatre):
                 assert record is not None
                 assert record.phase is Phase.REQUESTED
                 assert record.request == request
-                assert (request.token, dict(request.tags)[OPERATION_TAG]) == (call.operation, call.operation)
+                assert (request.token, dict(request.tags).get(OPERATION_TAG)) == (call.operation, call.operation)
                 assert request.name.endswith(call.operation[:10])
+                again = call.operation in self._sent
+                assert not again or self.world.pools[call.pool].tokens, "a create is sent twice where no token is known"
+                self._sent[call.operation] = self.world.clock.now() + self._leapt
             case DestroyCall(node_id=node_id):
                 assert not any(each.id == node_id for each in self.strangers), "a stranger's machine is to be destroyed"
                 if record is not None and record.node_id == node_id:  # else the second machine of one operation
@@ -264,10 +278,21 @@ class Storm(Theatre):
         cooldowns = [each.cooldowns for each in turn.plan.actions if isinstance(each, RecordCooldowns)]
         shrinks = any(each.scale_in == turn.snapshot.now for each in cooldowns)
         before = {each.operation: each for each in turn.snapshot.fleet}
+        self._check_need(turn)
         for action in turn.plan.actions:
             if isinstance(action, Record):
                 self._check_step(turn, before.get(action.instance.operation), action.instance, shrinks=shrinks)
                 before[action.instance.operation] = action.instance
+
+    def _check_need(self, turn: Turn) -> None:
+        """Nothing is bought twice for one need: what is on its way counts, an unknown create too."""
+        fleet = {each.operation: each for each in turn.snapshot.fleet}
+        planned = [each.instance for each in turn.plan.actions if isinstance(each, Record)]
+        if any(each.operation not in fleet and each.phase is Phase.INTENDED for each in planned):
+            fleet |= {each.operation: each for each in planned}
+            leaving = {*ENDED, Phase.DRAINING, Phase.DESTROYING}
+            wanted = [each for each in fleet.values() if each.phase not in leaving and each.name not in turn.snapshot.orders.drains]
+            assert len(wanted) <= turn.decision.count, f"{len(wanted)} for a need of {turn.decision.count}"
 
     def _check_scale_in(self, turn: Turn) -> None:
         snapshot = turn.snapshot
@@ -278,24 +303,33 @@ class Storm(Theatre):
     def _check_step(self, turn: Turn, before: Instance | None, after: Instance, *, shrinks: bool) -> None:
         machine = next((each for each in self.world.machines if after.node_id == each.id), None)
         if after.phase in ENDED:
-            self._check_end(after)
+            self._check_end(turn, after)
         elif before is not None and after.phase in {Phase.DRAINING, Phase.DESTROYING} and before.phase in LIVING:
             well = machine is not None and machine.alive and machine.healthy and not machine.broken
             by_order = after.name in turn.snapshot.orders.drains
             row = None if isinstance(turn.snapshot.gateway, Fault) else turn.snapshot.gateway.server(after.name)
             ill = row is not None and row.status is ServerStatus.DOWN
             late = overdue(before, self.policy.fleet, turn.snapshot.now)
-            lost = not well or max(self._lies[after.pool]) >= MISSES
+            lost = not well or self._hidden[after.pool] >= MISSES
             assert shrinks or by_order or ill or late or lost, f"{after.name} leaves: {after.reason}"
             if not (by_order or ill or late or lost):
                 self._check_scale_in(turn)
 
-    def _check_end(self, ended: Instance) -> None:
-        """No record ends while its machine lives: within the lies that a truthful protocol can be told."""
+    def _check_end(self, turn: Turn, ended: Instance) -> None:
+        """No record ends while its machine lives: but for the lies that the protocol must believe, and a cloud that lags."""
         alive = [each for each in self._ours() if each.tags[OPERATION_TAG] == ended.operation and ended.node_id in {None, each.id}]
+        told = f"{ended.name} is called {ended.phase} ({ended.reason}), and lives"
+        if ended.phase is Phase.FAILED:
+            assert alive == [], told
+        if ended.phase is Phase.ABANDONED:
+            waited = self.world.clock.now() + self._leapt - self._sent.get(ended.operation, 0.0)
+            assert waited >= self.policy.fleet.settle, f"{ended.name} is abandoned after {waited:.0f} s"
+        listing = turn.snapshot.cloud.listing(ended.pool)
+        shown = () if listing is None or isinstance(listing.nodes, Fault) else listing.nodes
+        assert not {each.id for each in alive} & {each.id for each in shown}, told
         young = self.world.clock.now() - self.world.pools[ended.pool].lag - 2 * LONGEST_WAIT
-        hidden = max(self._lies[ended.pool]) >= (UNSEEN if ended.phase is Phase.ABANDONED else MISSES)
-        assert hidden or all(each.created_at > young for each in alive), f"{ended.name} is called {ended.phase}, and {alive[0].id} lives"
+        hidden = self._hidden[ended.pool] >= (UNSEEN if ended.phase is Phase.ABANDONED else MISSES)
+        assert hidden or all(each.created_at > young for each in alive), told
 
     def _check_world(self) -> None:
         assert all(each.alive for each in self.strangers), "a stranger's machine was destroyed"

@@ -57,7 +57,9 @@ def _destroys(storm: Storm, random: Random) -> None:
 
 
 def _lists(storm: Storm, random: Random) -> None:
-    storm.world.listings[random.choice(("dublin", "oslo"))].extend(random.choices(LISTS, k=random.randint(1, 4)))
+    same = random.random() < 0.4
+    troubles = [random.choice(LISTS[1:])] * random.randint(4, 9) if same else random.choices(LISTS, k=random.randint(1, 4))
+    storm.world.listings[random.choice(("dublin", "oslo"))].extend(troubles)
 
 
 def _load(storm: Storm, random: Random) -> None:

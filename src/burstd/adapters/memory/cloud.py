@@ -101,8 +101,8 @@ class MemoryCloud:
             case CreateTrouble.ANSWER_LOST:
                 self._make(call)
             case CreateTrouble.TWINS:
-                self._make(call)
-                return self._make(call)
+                first, second = self._make(call), self._make(call)
+                return second if isinstance(second, Created) else first
             case None:
                 return self._make(call)
         return CreateUnknown(call.operation, call.pool, Fault(f"pool {call.pool}", FaultKind.UNKNOWN, "no answer, as ordered"))
