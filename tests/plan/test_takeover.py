@@ -9,7 +9,7 @@ from burstd.model.decision import Memory
 from burstd.model.fleet import Cooldowns, Phase, PoolState
 from burstd.model.gateway import RemoveServer, ServerStatus
 from burstd.model.plans import RecordCooldowns, RecordPool
-from tests.given import calls, edits, listing, member, node, planned, records, row, rows, world
+from tests.given import calls, decision, edits, listing, member, node, planned, records, row, rows, world
 from tests.turns import NOW
 
 STARTED = Memory(new=True)
@@ -43,6 +43,9 @@ def test_cooldowns_of_the_future_begin_now_and_are_no_scale_in() -> None:
     ahead = Cooldowns(scale_out=NOW - 5, scale_in=AHEAD)
     made = planned(world(memory=STARTED, cooldowns=ahead), 0)
     assert made.actions == (RecordCooldowns(Cooldowns(scale_out=NOW - 5, scale_in=NOW)),)
+    same = Cooldowns(scale_out=AHEAD, scale_in=NOW)
+    blind = planned(world(memory=STARTED, cooldowns=same), decision(0, allowed=False))
+    assert blind.actions == (RecordCooldowns(Cooldowns(scale_out=NOW, scale_in=NOW)),)
     grown = planned(world(memory=STARTED, cooldowns=Cooldowns(scale_out=AHEAD)), 0)
     assert grown.actions == (RecordCooldowns(Cooldowns(scale_out=NOW)),)
 

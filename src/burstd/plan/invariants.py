@@ -72,8 +72,9 @@ class _Check:
         return None
 
     def shrunk_blind(self, action: Action) -> str | None:
-        redated = (self.snapshot.cooldowns.scale_in or 0.0) > self.snapshot.now  # by a takeover
-        if isinstance(action, RecordCooldowns) and action.cooldowns.scale_in == self.snapshot.now and not redated:
+        # A takeover dates a cooldown of the future back to now: only one that moves on is a scale-in.
+        moves_on = (self.snapshot.cooldowns.scale_in or 0.0) < self.snapshot.now
+        if isinstance(action, RecordCooldowns) and action.cooldowns.scale_in == self.snapshot.now and moves_on:
             return None if self.decision.scale_in_allowed else "a scale-in that the data does not allow"
         return None
 
