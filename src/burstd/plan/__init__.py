@@ -14,6 +14,7 @@ from burstd.model.plans import Plan, RecordOrders
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.draft import Draft
+from burstd.plan.idleness import tell_idle
 from burstd.plan.invariants import enforce
 from burstd.plan.joining import boot, join, recognize, sync
 from burstd.plan.leaving import destroy, leave
@@ -44,6 +45,7 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
     boot(draft)
     sync(draft)
     join(draft)
+    tell_idle(draft)
     leave(draft)
     destroy(draft)
     _settle_orders(draft)

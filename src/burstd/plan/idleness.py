@@ -1,0 +1,46 @@
+"""A server that is up, has weight, and gets no request: HAProxy counts it as capacity, and it is none. It is said; nothing is done.
+
+What keeps requests away (a stick table, an ACL, a firewall that lets the checks pass alone) is the operator's to find, and another
+instance would stand there just as idle.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from burstd.model.fleet import Phase
+from burstd.model.gateway import ServerRow, ServerStatus
+from burstd.plan.draft import Draft
+
+IDLE_FOR: Final = 30.0
+"""Seconds without a request before anything is said: longer than any pause of a server that takes turns with others."""
+SHARE: Final = 20.0
+"""Requests that a server should have got meanwhile by its weight: were they dealt by lot, none at all would be a chance of 1 in 10^8."""
+
+
+def tell_idle(draft: Draft) -> None:
+    """Say which instances in service get nothing of the traffic that the others get."""
+    view = draft.gateway
+    if view is None:
+        return
+    taking = [row for row in view.servers if row.status is ServerStatus.UP and row.weight > 0 and not row.backup]
+    for row in taking:
+        instance = next((each for each in draft.phase(Phase.IN_SERVICE) if each.name == row.name), None)
+        if instance is not None and (share := _missed(draft, row, taking)) >= SHARE:
+            draft.waiting.append(f"{row.name} is up and gets no request, where its weight promises about {share:.0f} in {IDLE_FOR:.0f} s")
+
+
+def _missed(draft: Draft, row: ServerRow, taking: list[ServerRow]) -> float:
+    """Requests that should have come to this server in the last `IDLE_FOR` seconds; 0 where one came, or nobody watched so long."""
+    grown = {each.name: _grown(draft, each.name) for each in taking}
+    if grown[row.name] != 0:
+        return 0.0
+    requests = sum(each or 0 for each in grown.values())
+    return requests * row.weight / sum(each.weight for each in taking)
+
+
+def _grown(draft: Draft, name: str) -> int | None:
+    """Requests to a server in the last `IDLE_FOR` seconds; None where its history is shorter."""
+    history = draft.decision.memory.traffic.get(name, ())
+    before = next((each for each in reversed(history) if each.at <= draft.now - IDLE_FOR), None)
+    return None if before is None else history[-1].requests - before.requests
