@@ -84,19 +84,20 @@ class FaultProxy:
     chance: Callable[[Call], Fault | None] = lambda _call: None
     _faults: dict[Call, list[Fault]] = field(default_factory=lambda: defaultdict(list))
     _hooks: dict[tuple[Call, Moment], Callable[[], object]] = field(default_factory=dict)
+    _stepping_in: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def armed(self) -> bool:
         """Something is ordered that has not happened yet."""
-        return bool(self._hooks or any(self._faults.values()))
+        return self._stepping_in or bool(self._hooks) or any(self._faults.values())
 
-    def strike(self, call: Call, fault: Fault, times: int = 1) -> None:
-        """Let the next calls of this kind meet that fault."""
-        self._faults[call] += [fault] * times
+    def strike(self, call: Call, fault: Fault) -> None:
+        """Let the next call of this kind meet that fault."""
+        self._faults[call].append(fault)
 
     def stop_at(self, call: Call, moment: Moment, hook: Callable[[], object]) -> None:
-        """Run the hook at that point of the next such call, which goes no further than that point."""
+        """Run the hook at that point of the next such call, which goes on only if the hook answers with something true."""
         self._hooks[call, moment] = hook
 
     def serve(self, connection: socket.socket) -> None:
@@ -137,11 +138,13 @@ class FaultProxy:
 
     def _stopped(self, call: Call, moment: Moment) -> bool:
         with self._lock:
-            hook = self._hooks.get((call, moment))
-            if hook is not None:
-                hook()
-                del self._hooks[call, moment]
-        return hook is not None
+            hook = self._hooks.pop((call, moment), None)
+            self._stepping_in = self._stepping_in or hook is not None
+        if hook is None:
+            return False
+        goes_on = hook()
+        self._stepping_in = False
+        return not goes_on
 
 
 @contextmanager

@@ -86,7 +86,7 @@ class Site:
             command = [*COMMAND, "--config", str(self.config), "run", *arguments]
             process = subprocess.Popen(command, env=self._environment({}), stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
-            wait_until(lambda: self.cycle() is not None or process.poll() is not None, "the daemon's first cycle")
+            wait_until(lambda: self.cycle() is not None or process.poll() is not None, "the daemon's first cycle", within=60)
             assert process.poll() is None, log.read_text()
             yield process
         finally:

@@ -6,6 +6,7 @@ touched, and there were never more than `fleet.max`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -82,3 +83,27 @@ def test_killed_at_any_point_of_a_call_it_takes_the_fleet_over_at_the_next_start
     wait_until(lambda: not fleet.proxy.armed, f"the daemon is killed {moment} of a {call}")
     fleet.start()
     fleet.converged(2 if growing else 1)
+
+
+def test_a_create_that_was_on_its_way_when_the_daemon_died_is_found_and_not_bought_again(fleet: Ec2Site) -> None:
+    brought_to(fleet, 1, ready=True)
+    arrives = threading.Event()
+
+    def died_in_the_meantime() -> bool:
+        fleet.kill()
+        return arrives.wait(30)
+
+    fleet.proxy.stop_at(Call.CREATE, Moment.ARRIVED, died_in_the_meantime)
+    fleet.gateway.settings["fleet"]["settle"] = 60  # as in life: longer than anything is on its way
+    fleet.gateway.write(fleet.gateway.settings)
+    fleet.order(2)
+    wait_until(lambda: fleet.daemon and fleet.daemon.poll() is not None, "the daemon is dead")
+    fleet.start()
+    wait_until(lambda: "unknown" in {each["phase"] for each in fleet.instances().values()}, "nobody knows what has come of the create")
+    before = len(fleet.ours())
+    arrives.set()
+    fleet.converged(2)
+    assert before == 1
+    fleet.gateway.settings["fleet"]["settle"] = 1
+    fleet.gateway.write(fleet.gateway.settings)
+    fleet.kill()
