@@ -58,7 +58,7 @@ class FleetSettings(Section):
     )
     fallback_after: v.Seconds = key(_FLEET.fallback_after, "How long burstd may be blind before the fallback counts.", gt=0)
     backoff: v.Seconds = key(_FLEET.backoff, "How long a pool is left alone after a failure; doubles with each one in a row.", gt=0)
-    backoff_max: v.Seconds = key(_FLEET.backoff_max, "The longest that a pool is left alone.", gt=0)
+    backoff_max: v.Seconds = key(_FLEET.backoff_max, "The longest that a pool is left alone; at once where somebody must mend it.", gt=0)
 
 
 class StepSettings(Section):
@@ -147,7 +147,7 @@ class PoolSettings(Section):
     )
     secret_files: v.SecretFiles = key(
         {},
-        "More arguments of the driver, each read from a file when burstd starts; never shown.",
+        "More arguments of the driver, each read from a file at start, at a reload, and when the cloud refuses them; never shown.",
         example={"key": "/run/credentials/burstd.service/ec2-key", "secret": "/run/credentials/burstd.service/ec2-secret"},
         shown=True,
     )
