@@ -141,6 +141,7 @@ def test_a_server_joins_and_leaves_under_load_without_one_lost_request(
     proxy: HAProxy, gateway: HAProxyGateway, burst: WebServer, *, keep_alive: bool
 ) -> None:
     burst.delay = 0.02
+    before = process(gateway.read())
     with traffic(proxy.host, proxy.port, keep_alive=keep_alive) as flow:
         join(gateway, burst)
         wait_until(lambda: burst.served > 10, "it takes traffic")
@@ -156,6 +157,7 @@ def test_a_server_joins_and_leaves_under_load_without_one_lost_request(
         flow.more(30)
     assert flow.errors == []
     assert gateway.read().server(burst.name) is None
+    assert process(gateway.read()) == before  # no reload, neither out nor in
 
 
 def test_traffic_follows_the_weights(proxy: HAProxy, gateway: HAProxyGateway, burst: WebServer) -> None:

@@ -45,6 +45,12 @@ def test_a_machine_that_never_starts_is_destroyed_and_its_pool_pays_for_it() -> 
     assert RecordPool(PoolState("dublin", 1, NOW + 30, f"{booting.name}: it did not boot in time", unhealthy=1)) in made.actions
 
 
+def test_a_machine_that_runs_without_an_address_is_destroyed_at_the_deadline() -> None:
+    booting = member(1, Phase.BOOTING, since=NOW - 301, address=None)
+    made = planned(world(fleet=[booting], cloud=listing(node(booting, addresses=()))), decision(1))
+    assert (phases(made), calls(made)) == ({booting.name: Phase.DESTROYING}, [DestroyCall(booting.operation, "dublin", "i-1")])
+
+
 def test_an_instance_joins_only_when_its_check_path_has_answered() -> None:
     syncing = member(1, Phase.SYNCING)
     assert phases(planned(world(fleet=[syncing]))) == {}

@@ -8,7 +8,7 @@ import pytest
 
 from burstd.model.cloud import DestroyCall, Destroyed, DestroyFailed, NodeState
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.fleet import Cooldowns, Orders, Override, Phase
+from burstd.model.fleet import Cooldowns, Orders, Override, Phase, PoolState
 from burstd.model.gateway import AdminState, CutSessions, RemoveServer, ServerStatus, SetState
 from burstd.model.plans import Note, RecordCooldowns, RecordOrders
 from tests.given import AWAY, calls, decision, edits, listing, member, node, phases, planned, records, row, rows, world
@@ -59,6 +59,11 @@ def test_one_younger_than_the_minimum_lifetime_stays_unless_it_is_ordered_or_ill
 def test_one_cycle_sends_at_most_max_step_away() -> None:
     fleet = [member(number) for number in range(1, 5)]
     assert list(phases(planned(world(fleet=fleet), decision(0, current=4))).values()) == [Phase.DRAINING] * 2
+
+
+def test_a_barred_pool_holds_no_scale_in_back() -> None:
+    barred = {"dublin": PoolState("dublin", 3, NOW + 900, "out of stock")}
+    assert phases(planned(world(fleet=[member(1), member(2)], pools=barred), 1)) == {member(2).name: Phase.DRAINING}
 
 
 def test_one_batch_leaves_at_a_time() -> None:

@@ -10,6 +10,7 @@ from burstd.adapters.memory import CreateTrouble, DestroyTrouble, ListTrouble, M
 from burstd.cycle import Cycle
 from burstd.errors import AskOperator, Misconfigured, Unreachable
 from burstd.model.cloud import CreateCall
+from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Pause, Phase
 from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
 from burstd.model.plans import CallCloud
@@ -189,6 +190,19 @@ def test_machines_that_never_serve_are_destroyed_and_after_three_their_pool_is_a
     site.run(3600)
     assert len(site.world.machines) == 4  # the fourth after backoff_max, half an hour
     assert len(site.billed()) <= 1
+
+
+def test_one_instance_that_never_serves_holds_up_no_other() -> None:
+    site = Theatre()
+    site.cycle.order(ScaleTo(2, "anna"))
+    site.step()
+    poisoned, other = (each.name for each in site.fleet)
+    site.content.faults[poisoned] = Fault(poisoned, FaultKind.GARBLED, "an answer that is no answer")
+    site.run(60)
+    assert site.serving() == [other]
+    site.run(300)
+    assert poisoned not in [each.name for each in site.fleet]
+    assert len(site.serving()) == 2
 
 
 def test_an_instance_that_dies_in_service_is_replaced() -> None:
