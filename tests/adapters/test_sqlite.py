@@ -220,6 +220,18 @@ def test_adopting_begins_a_new_file_under_the_old_owner(state: Path, loss: str) 
     roster.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_in_the_folder_of_the_daemons_user_belongs_to_that_user(state: Path) -> None:
+    state.mkdir()
+    os.chown(state, 65534, 65534)
+    roster = SqliteRoster(state)
+    roster.adopt([instance(1, Phase.BOOTING)], Event(NOW, "daemon", "", "adopted"))
+    assert {each.name: (each.stat().st_uid, each.stat().st_gid) for each in state.iterdir()} == dict.fromkeys(
+        ["lock", "owner", "roster.db", "roster.db-shm", "roster.db-wal"], (65534, 65534)
+    )
+    roster.close()
+
+
 def test_adopting_that_is_broken_off_leaves_the_loss_as_it_was(state: Path) -> None:
     filled(state).unlink()
     SqliteRoster(state, adopting=True).close()

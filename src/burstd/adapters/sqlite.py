@@ -191,6 +191,7 @@ class SqliteRoster:
         with self._explained():
             self._path.touch(0o600)
             self._path.chmod(0o600)
+            _hand_over(self._path)  # SQLite gives the WAL and its index to whom the file belongs
             self._db = sqlite3.connect(self._path, isolation_level=None)
             try:
                 self._set_up()
@@ -328,8 +329,16 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    _hand_over(new)
     new.replace(path)
     _keep_names(path.parent)
+
+
+def _hand_over(path: Path) -> None:
+    """What root makes in somebody's folder is theirs: `sudo burstd adopt` must not leave a roster that the daemon cannot write."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)  # a link there may lead to a file of the system
 
 
 def _set_aside(path: Path) -> Path:
@@ -364,6 +373,7 @@ def _lock(state_dir: Path) -> int:
         state_dir.mkdir(0o700, parents=True, exist_ok=True)
         state_dir.chmod(0o700)
         lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        _hand_over(state_dir / "lock")
     except OSError as error:
         raise Misconfigured(f"state folder {state_dir} cannot be used; expected a folder that burstd's user owns") from error
     try:
