@@ -111,3 +111,5 @@ def scripted_pool(name: str = "scripted", **changes: Any) -> Iterator[Script]:
     finally:
         script.over.set()
         del _scripts[key]
+        if not _scripts:
+            del drivers.DRIVERS["scripted"]

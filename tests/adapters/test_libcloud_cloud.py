@@ -470,7 +470,7 @@ def test_an_unknown_driver_is_named_with_the_known_ones_and_a_guess(clock: HandC
     with pytest.raises(Misconfigured) as refused_pool:
         LibcloudCloud([CloudPool("dublin", "ec3", {}, "ami-1", "m5.large")], OWNER, clock)
     line = str(refused_pool.value)
-    assert line.startswith('pool dublin: driver "ec3" is not known; use one of cloudscale, digitalocean, ')
+    assert line.startswith('pool dublin: driver "ec3" is not known; use one of azure_arm, cloudscale, ')
     assert line.endswith('; did you mean "ec2"?')
 
 

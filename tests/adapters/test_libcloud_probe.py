@@ -41,7 +41,7 @@ def test_a_pool_in_order_has_no_problem_and_nothing_is_bought(pool: CloudPool, c
 
 def test_an_unknown_driver_size_or_image_is_named_with_what_there_is(pool: CloudPool) -> None:
     unknown = only(replace(pool, driver="loacl"))
-    assert 'pool here: driver "loacl" is not known; use one of cloudscale, digitalocean, ' in unknown.text
+    assert 'pool here: driver "loacl" is not known; use one of azure_arm, cloudscale, ' in unknown.text
     assert unknown.text.endswith('; did you mean "local"?')
     assert only(replace(pool, size="smal")).text == 'pool here: size "smal" is not known; use one of medium, small; did you mean "small"?'
     assert only(replace(pool, image="nginx")).text == 'pool here: image "nginx" is not known; use one of web-1'

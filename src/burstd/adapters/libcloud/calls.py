@@ -94,7 +94,7 @@ class PoolCalls:
                 return self._kept(
                     call, FaultKind.REJECTED, f"{call.node_id} is not ours: owner {node.owner!r}, operation {node.operation!r}"
                 )
-            if driver.destroy_node(target):
+            if self._record.destroy(driver, target):
                 return Destroyed(call.operation, call.node_id, absent=False)
             return self._kept(call, FaultKind.UNKNOWN, "the cloud did not confirm the destroy")
         except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
@@ -105,15 +105,12 @@ class PoolCalls:
 
     def arguments(self, driver: Driver, request: LaunchRequest) -> dict[str, Any]:
         """All arguments of the create; what the settings add can replace none of ours."""
-        from libcloud.compute.base import NodeSize
-
         return {
             **self._record.raw(self._pool.create),
             **self._record.place(driver, request.location),
             **self._record.launch(request, self._pool),
             "name": request.name,
-            # Made by hand: listing sizes and images costs calls, and on EC2 minutes.
-            "size": NodeSize(request.size, request.size, 0, 0, None, 0.0, driver),
+            "size": self._record.size(driver, request),
             "image": self._record.image(driver, request.image),
         }
 

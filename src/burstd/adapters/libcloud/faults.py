@@ -30,10 +30,31 @@ NO_CAPACITY: Final = frozenset(
         "VcpuLimitExceeded",
         "MaxSpotInstanceCountExceeded",
         "ResourceLimitExceeded",
+        # Azure
+        "AllocationFailed",
+        "OverconstrainedAllocationRequest",
+        "OverconstrainedZonalAllocationRequest",
+        "QuotaExceeded",
+        "SkuNotAvailable",
+        "ZonalAllocationFailed",
+        # Google
+        "QUOTA_EXCEEDED",
+        "ZONE_RESOURCE_POOL_EXHAUSTED",
+        "ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS",
+        "quotaExceeded",
     }
 )
 THROTTLED: Final = frozenset(
-    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled", "SlowDown", "TooManyRequests"}
+    {
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "RequestThrottled",
+        "SlowDown",
+        "TooManyRequests",
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+    }
 )
 DENIED: Final = frozenset(
     {
@@ -169,7 +190,9 @@ def judge(error: Exception, sent: int | None, redact: Redactor, dialect: Dialect
         dialect: how this cloud says what went wrong.
         one: the call was about one machine that there was, so that it may be gone.
     """
-    verdict = _judge(error, sent or 0, redact, dialect if one else replace(dialect, gone=frozenset()))
+    # Where not even the driver could be made, a login has failed, and no session has ended.
+    heard = replace(dialect, gone=dialect.gone if one else frozenset(), sessions=dialect.sessions and sent is not None)
+    verdict = _judge(error, sent or 0, redact, heard)
     return replace(verdict, nothing_done=sent is None or (verdict.nothing_done and sent <= 1))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from burstd.adapters.libcloud.calls import PoolCalls
-from burstd.adapters.libcloud.drivers import connect, record_of, unknown
+from burstd.adapters.libcloud.drivers import DriverRecord, connect, record_of, unknown
 from burstd.adapters.libcloud.faults import Redactor, judge
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.adapters.libcloud.workers import Seat
@@ -53,18 +53,20 @@ def probe(pool: CloudPool, *, deadline: float = 10.0) -> tuple[Problem, ...]:
 
 
 def _problems(pool: CloudPool, timeout: float) -> Iterator[Problem]:
-    seat = Seat(lambda: connect(pool, record_of(pool), timeout))
     try:
-        yield from _asked(pool, seat)
+        record = record_of(pool)
     except Misconfigured as problem:
         yield Problem(str(problem), FaultKind.MISCONFIGURED)
+        return
+    seat = Seat(lambda: connect(pool, record, timeout))
+    try:
+        yield from _asked(pool, record, seat)
     except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
-        verdict = judge(error, seat.sent, Redactor(pool), record_of(pool).dialect)
+        verdict = judge(error, seat.sent, Redactor(pool), record.dialect)
         yield Problem(f"{pool.peer}: {verdict.text}", verdict.kind)
 
 
-def _asked(pool: CloudPool, seat: Seat) -> Iterator[Problem]:
-    record = record_of(pool)
+def _asked(pool: CloudPool, record: DriverRecord, seat: Seat) -> Iterator[Problem]:
     calls = PoolCalls(pool, record, NOBODY)
     sample = LaunchRequest(pool.name, "check", pool.image, pool.size, pool.location, (), "check")
     ours = {"name", "size", "image", "location", *record.launch(sample, pool)} - record.merged

@@ -9,9 +9,11 @@ from __future__ import annotations
 import difflib
 from typing import Final
 
+from burstd.adapters.libcloud.drivers.azure import AZURE
 from burstd.adapters.libcloud.drivers.cloudscale import CLOUDSCALE
 from burstd.adapters.libcloud.drivers.digitalocean import DIGITALOCEAN
 from burstd.adapters.libcloud.drivers.ec2 import EC2, LOCAL
+from burstd.adapters.libcloud.drivers.gce import GCE
 from burstd.adapters.libcloud.drivers.link import Link, connect
 from burstd.adapters.libcloud.drivers.linode import LINODE
 from burstd.adapters.libcloud.drivers.openstack import OPENSTACK
@@ -22,7 +24,9 @@ from burstd.errors import Misconfigured
 
 __all__ = ["DRIVERS", "UNTAGGED", "Driver", "DriverRecord", "Link", "connect", "record_of", "unknown"]
 
-DRIVERS: Final[dict[str, DriverRecord]] = {each.name: each for each in (CLOUDSCALE, DIGITALOCEAN, EC2, LINODE, LOCAL, OPENSTACK, VULTR)}
+DRIVERS: Final[dict[str, DriverRecord]] = {
+    each.name: each for each in (AZURE, CLOUDSCALE, DIGITALOCEAN, EC2, GCE, LINODE, LOCAL, OPENSTACK, VULTR)
+}
 """By name."""
 
 UNTAGGED: Final = frozenset({"cloudstack", "equinixmetal", "exoscale", "gridscale", "ovh", "scaleway", "upcloud"})

@@ -14,7 +14,7 @@ class Link:
     """A connected driver, for one thread: drivers are not thread-safe.
 
     Attributes:
-        sent: requests begun since `fresh()`: with none, whatever went wrong went wrong here, and the cloud has heard nothing.
+        sent: requests begun since `fresh()` that may matter: with none, whatever went wrong went wrong here.
     """
 
     driver: Driver
@@ -44,9 +44,9 @@ def connect(pool: CloudPool, record: DriverRecord, timeout: float) -> Link:
     link = Link(driver)
     request = connection.request
 
-    def counted(*args: Any, **kwargs: Any) -> object:
-        link.sent += 1
-        return request(*args, **kwargs)
+    def counted(action: str = "", *args: Any, **kwargs: Any) -> object:
+        link.sent += not record.harmless(str(kwargs.get("method", "GET")), action)
+        return request(action, *args, **kwargs)
 
     connection.request = counted
     return link

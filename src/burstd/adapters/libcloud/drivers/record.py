@@ -13,7 +13,7 @@ from burstd.model.cloud import LaunchRequest
 
 if TYPE_CHECKING:
     from libcloud.compute.base import Node as LibcloudNode
-    from libcloud.compute.base import NodeImage
+    from libcloud.compute.base import NodeImage, NodeSize
 
 Driver: TypeAlias = Any
 """A libcloud driver: what all have in common says nothing of the arguments that matter, so there is no useful type."""
@@ -30,6 +30,21 @@ def every_node(driver: Driver, pool: CloudPool, owner: str) -> list[LibcloudNode
     """Whatever the account has."""
     found: list[LibcloudNode] = driver.list_nodes()
     return found
+
+
+def _by_size(driver: Driver, request: LaunchRequest) -> NodeSize:
+    from libcloud.compute.base import NodeSize
+
+    # Made by hand: listing sizes and images costs calls, and on EC2 minutes.
+    return NodeSize(request.size, request.size, 0, 0, None, 0.0, driver)
+
+
+def _destroyed(driver: Driver, node: LibcloudNode) -> bool:
+    return bool(driver.destroy_node(node))
+
+
+def _none(method: str, action: str) -> bool:  # noqa: ARG001 - most drivers' creates begin with the create
+    return False
 
 
 def _by_name(driver: Driver, name: str) -> NodeImage:
@@ -80,7 +95,10 @@ class DriverRecord:
         tags: the tags of a machine, out of libcloud's `extra`.
         addresses: of (public, private) ones, all of them, the one to reach it by first.
         place: the create's arguments that say where.
+        size: libcloud's object for the size's name.
         image: libcloud's object for an image's name.
+        destroy: give it back; true when the cloud has taken the order.
+        harmless: of a request's method and path: whatever its answer, it makes no machine and is not a question about one.
         raw: the raw arguments of the settings, made into what the driver wants.
         merged: raw arguments that `launch` has taken up into its own of the same name.
         takes: which of `PLACING` this driver can say in its create.
@@ -102,7 +120,10 @@ class DriverRecord:
     tags: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _tags
     addresses: Callable[[list[str], list[str]], list[str]] = _public_first
     place: Callable[[Driver, str | None], dict[str, Any]] = at_location
+    size: Callable[[Driver, LaunchRequest], NodeSize] = _by_size
     image: Callable[[Driver, str], NodeImage] = _by_name
+    destroy: Callable[[Driver, LibcloudNode], bool] = _destroyed
+    harmless: Callable[[str, str], bool] = _none
     raw: Callable[[Mapping[str, object]], dict[str, Any]] = dict
     merged: frozenset[str] = frozenset()
     takes: frozenset[str] = frozenset()
