@@ -130,6 +130,22 @@ def test_what_an_instance_shows_while_it_warms_up_says_nothing_about_it() -> Non
     assert share(site.watch(20, core=300, burst=100).weight or 0, 1) == pytest.approx(1 / 3, abs=0.02)
 
 
+def test_a_new_instance_counts_by_its_cpus_from_its_first_reading_on() -> None:
+    site = Site(member(1, joined_at=NOW))
+    large = replace(site.snapshot(), bursts={site.bursts[0].name: Sample(site.now, 0.0, 2 * CPUS, 0.0)})
+    site.watch(20, core=300, burst=100)
+    made = decided(replace(large, now=site.now, cores=site.snapshot().cores, gateway=site.snapshot().gateway, memory=site.memory), AUTO)
+    assert made.weight is not None
+    assert share(made.weight, 1) > 0.45
+
+
+def test_an_instance_that_does_not_say_its_cpus_counts_like_a_core() -> None:
+    site = Site(member(1))
+    site.watch(20, core=300, burst=100)
+    unknown = replace(site.snapshot(), bursts={site.bursts[0].name: Sample(site.now, 0.0)})
+    assert share(decided(unknown, AUTO).weight or 0, 1) == pytest.approx(1 / 3, abs=0.02)
+
+
 def test_a_joining_server_shares_the_weight_from_the_start() -> None:
     alone = Site(member(1)).watch(20, core=90, burst=20).weight
     joined = Site(member(1), member(2, Phase.JOINING)).watch(20, core=90, burst=20).weight

@@ -22,7 +22,7 @@ def carry_out(order: Order, orders: Orders, policy: FleetPolicy, fleet: Sequence
         case ScaleTo():
             override = _override(order, policy, now)
             until = "until `burstd scale --auto`" if order.seconds is None else f"for {order.seconds:g} s, then the policies decide"
-            return replace(orders, override=override), f"{order.count} instances wanted {until}"
+            return replace(orders, override=override), f"{order.count} {'instance' if order.count == 1 else 'instances'} wanted {until}"
         case ScaleAuto():
             return replace(orders, override=None), "the policies decide the number of instances"
         case SetPause(pause=Pause.NONE):

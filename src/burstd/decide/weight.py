@@ -153,10 +153,12 @@ def _core_capacity(scene: _Scene) -> float | None:
 
 
 def _burst_capacity(scene: _Scene, per_core: float) -> float:
-    """Requests/s that the burst servers carry together at the cores' target load per CPU; an unknown one counts like a core.
+    """Requests/s that the burst servers carry together at the cores' target load per CPU.
 
-    What an instance shows while it warms up says nothing about it yet.
+    What a request costs an instance while it warms up says nothing yet: until then it counts like a core with its number of CPUs,
+    and one whose CPUs are not known like a core.
     """
+    core_cost = fmean(scene.memory.work[row.name] for row in scene.cores)
     core_cpus = fmean(sample.cpus or 1 for sample in scene.memory.samples.values())
     per_cpu = _target(scene.policy, round(core_cpus)) / core_cpus
     total = per_core * (scene.heads - len(scene.bursts))
@@ -164,7 +166,7 @@ def _burst_capacity(scene: _Scene, per_core: float) -> float:
         reading, cost = scene.snapshot.bursts.get(each.name), scene.memory.work.get(each.name)
         cpus = reading.cpus if isinstance(reading, Sample) else None
         warm = scene.snapshot.now - (each.joined_at or scene.snapshot.now) >= scene.policy.load.warm_up
-        total += rate_at(per_cpu * cpus, cpus, cost) if warm and cpus and cost else per_core
+        total += rate_at(per_cpu * cpus, cpus, cost if warm and cost else core_cost) if cpus else per_core
     return total
 
 
