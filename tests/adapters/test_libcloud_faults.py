@@ -404,6 +404,8 @@ def test_a_redacted_text_keeps_the_cloud_s_own_words() -> None:
     assert redact("see http://x.example/a?b=c") == "see http://x.example/a?[hidden]"
     assert redact("bad packages: [nginx] here") == "bad [hidden] here"
     assert redact("not deep-secret") == "not [hidden]"
+    with_create = Redactor(replace(the_pool, create={"root_pass": "Pa55word", "ex_keyname": "operators"}))
+    assert with_create("Pa55word is too weak for operators") == "[hidden] is too weak for operators"
     fragment = base64.b64encode(b"half of some user-data, cut off by the cloud").decode()[3:50]
     assert redact(f"cannot read {fragment}") == "cannot read [hidden]"
 

@@ -82,7 +82,31 @@ SHOWN: Final = 200
 """Characters of a cloud's own words that are repeated."""
 
 # Arguments that say where, not who: to hide them would only make a message worse.
-HARMLESS: Final = frozenset({"region", "network", "state_dir", "api_version", "signature_version", "project", "datacenter", "location"})
+HARMLESS: Final = frozenset(
+    {
+        "api_version",
+        "auth_type",
+        "credential_file",
+        "datacenter",
+        "ex_domain_name",
+        "ex_force_auth_url",
+        "ex_force_auth_version",
+        "ex_force_microversion",
+        "ex_force_service_region",
+        "ex_tenant_domain_id",
+        "ex_tenant_name",
+        "location",
+        "network",
+        "project",
+        "region",
+        "signature_version",
+        "state_dir",
+    }
+)
+
+_SECRET: Final = re.compile(r"pass|secret|token", re.IGNORECASE)
+"""In the name of a raw argument of the create: most of those say what is bought, and belong into a message about it."""
+
 
 _CODE: Final = re.compile(r"(?:Client\.|Server\.)?([A-Za-z][A-Za-z0-9._-]*)")
 _QUERY: Final = re.compile(r"\?[^\s'\"<>]*")
@@ -164,6 +188,7 @@ class Redactor:
 
     def __init__(self, pool: CloudPool, user_data: str | None = None) -> None:
         hidden = set(_strings({key: value for key, value in pool.args.items() if key not in HARMLESS}))
+        hidden |= set(_strings({key: value for key, value in pool.create.items() if _SECRET.search(key)}))
         if user_data:
             hidden |= {user_data, base64.b64encode(user_data.encode()).decode(), *(line.strip() for line in user_data.splitlines())}
         hidden |= {quote(each, safe="") for each in hidden} | {quote_plus(each) for each in hidden}
