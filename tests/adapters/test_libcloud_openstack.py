@@ -134,6 +134,11 @@ def test_one_login_serves_many_calls(peer: OpenStackPeer, pool: CloudPool) -> No
     assert len([each for each in peer.asked if each.path == "/v3/auth/tokens"]) == 1
 
 
+@pytest.mark.parametrize("tail", ["", "/", "/v3", "/v3/", "/v3/auth/tokens"])
+def test_keystones_address_may_be_as_an_openrc_file_has_it(peer: OpenStackPeer, pool: CloudPool, tail: str) -> None:
+    assert probe(replace(pool, args={**peer.args, "ex_force_auth_url": peer.url + tail})) == ()
+
+
 def test_a_wrong_password_is_told_at_the_login_and_never_shown(peer: OpenStackPeer, pool: CloudPool) -> None:
     wrong = replace(pool, args={**peer.args, "secret": "wrong-password"})
     to, seat = calls(wrong)

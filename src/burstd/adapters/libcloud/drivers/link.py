@@ -34,7 +34,7 @@ def connect(pool: CloudPool, record: DriverRecord, timeout: float) -> Link:
     """
     from libcloud.compute.providers import get_driver
 
-    driver: Driver = get_driver(record.name)(**{**record.args, **pool.args})
+    driver: Driver = get_driver(record.name)(**record.construct({**record.args, **pool.args}))
     record.prepare(driver)
     connection = driver.connection
     for name, value in (("host", pool.host), ("port", pool.port), ("secure", pool.secure), ("timeout", timeout)):

@@ -28,6 +28,12 @@ def _launch(request: LaunchRequest, pool: CloudPool) -> dict[str, Any]:
     return arguments
 
 
+def _construct(arguments: Mapping[str, object]) -> dict[str, Any]:
+    """Keystone's address as every openrc file has it ends in /v3, which libcloud adds once more."""
+    url = str(arguments["ex_force_auth_url"]).rstrip("/").removesuffix("/auth/tokens").removesuffix("/v3")
+    return {**arguments, "ex_force_auth_url": url}
+
+
 def _raw(create: Mapping[str, object]) -> dict[str, Any]:
     """Networks by id and security groups by name, of which libcloud wants objects."""
     lists = {key: [named(each) for each in value] for key, value in create.items() if key in _OBJECTS and isinstance(value, list | tuple)}
@@ -86,5 +92,6 @@ OPENSTACK: Final = DriverRecord(
     endpoint="ex_force_auth_url",
     # libcloud's default is the API 1.1 of 2011, whose listing is not paginated.
     args={"api_version": "2.2", "ex_force_auth_version": "3.x_password"},
+    construct=_construct,
     prepare=_strict,
 )

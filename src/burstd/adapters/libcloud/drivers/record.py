@@ -109,6 +109,7 @@ class DriverRecord:
         tokens: the same create sent twice makes one machine.
         catalogue: sizes and images are listed completely and at once, so a wrong one can be found by `burstd check`.
         args: constructor arguments that burstd insists on, unless the settings say otherwise.
+        construct: all constructor arguments, made into what the driver wants.
         prepare: what is done to a new driver before its first call.
     """
 
@@ -134,6 +135,7 @@ class DriverRecord:
     tokens: bool = False
     catalogue: bool = False
     args: Mapping[str, object] = field(default_factory=dict)
+    construct: Callable[[Mapping[str, object]], dict[str, Any]] = dict
     prepare: Callable[[Driver], None] = _nothing
 
     def misfits(self, pool: CloudPool) -> list[str]:
