@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields, replace
 from typing import Any, Final, TypeVar, cast
 
 from burstd.adapters.memory import ListTrouble, Machine, MemoryCloud, MemoryPool
@@ -32,8 +33,6 @@ MISSES: Final = 3
 """Plausible listings in a row without a machine, before it may count as missing (rule 7)."""
 UNSEEN: Final = 2
 """The same for a create of unknown outcome, before it may be abandoned (rule 4)."""
-
-
 LONGEST_WAIT: Final = 70.0
 """Most seconds between two cycles: a listing is seen one cycle after it was asked for."""
 LIVING: Final = frozenset({Phase.BOOTING, Phase.SYNCING, Phase.JOINING, Phase.IN_SERVICE, Phase.STANDBY})
@@ -127,15 +126,9 @@ class Storm(Theatre):
             self.strangers.append(self.world.make(pools[-1].name, name, tags))
 
     def ports(self) -> Ports:
-        doors: dict[str, Any] = {
-            "clock": self.clock,
-            "load": self.load,
-            "content": self.content,
-            "gateway": self.gateway,
-            "cloud": _CloudDoor(self, self.cloud),
-            "roster": self.roster,
-        }
-        return Ports(**{name: wired(port, self.wire) for name, port in doors.items()})
+        plain = replace(super().ports(), cloud=_CloudDoor(self, self.cloud))
+        doors: dict[str, Any] = {each.name: wired(getattr(plain, each.name), self.wire) for each in fields(plain)}
+        return Ports(**doors)
 
     # ---------------------------------------------------------------------------------------------------------- what happens
 
