@@ -9,7 +9,7 @@ import pytest
 
 from burstd.model.cloud import DestroyCall, NodeState
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.fleet import Phase, PoolState
+from burstd.model.fleet import Orders, Phase, PoolState
 from burstd.model.gateway import AddServer, AdminState, EnableHealth, RemoveServer, ServerStatus, SetState, SetWeight
 from burstd.model.plans import RecordPool
 from burstd.plan import plan
@@ -49,6 +49,17 @@ def test_a_machine_that_runs_without_an_address_is_destroyed_at_the_deadline() -
     booting = member(1, Phase.BOOTING, since=NOW - 301, address=None)
     made = planned(world(fleet=[booting], cloud=listing(node(booting, addresses=()))), decision(1))
     assert (phases(made), calls(made)) == ({booting.name: Phase.DESTROYING}, [DestroyCall(booting.operation, "dublin", "i-1")])
+
+
+@pytest.mark.parametrize("phase", [Phase.BOOTING, Phase.SYNCING])
+def test_while_haproxy_is_away_nothing_is_given_up_that_it_might_list(phase: Phase) -> None:
+    late = member(1, phase, since=NOW - 900)
+    blind = world(fleet=[late], gateway=AWAY, cloud=listing(node(late, NodeState.PENDING)))
+    made = planned(blind, decision(1, allowed=False))
+    assert (phases(made), calls(made)) == ({}, [])
+    assert "waits for HAProxy before it is given up" in made.waiting[0]
+    ordered = replace(blind, orders=Orders(drains=frozenset({late.name})))
+    assert phases(planned(ordered, decision(0, allowed=False))) == {}
 
 
 def test_an_instance_joins_only_when_its_check_path_has_answered() -> None:

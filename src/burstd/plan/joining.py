@@ -59,6 +59,10 @@ def _node(draft: Draft, instance: Instance) -> Node | None:
 
 
 def _fail(draft: Draft, instance: Instance, why: str) -> None:
+    if draft.gateway is None:
+        # It may have been adopted while it served: first HAProxy must say that it does not list it.
+        draft.waiting.append(f"{instance.name} waits for HAProxy before it is given up: {why}")
+        return
     draft.punish(instance.pool, f"{instance.name}: {why}", unhealthy=True)
     draft.move(instance, Phase.DESTROYING, why, attempts=0, attempted_at=None)
 

@@ -36,7 +36,7 @@ def _dismiss(draft: Draft, instance: Instance, reason: str) -> bool:
     match instance.phase:
         case Phase.INTENDED:
             draft.move(instance, Phase.FAILED, reason)
-        case Phase.BOOTING | Phase.SYNCING:
+        case Phase.BOOTING | Phase.SYNCING if draft.gateway is not None:  # an adopted one may serve already
             draft.move(instance, Phase.DESTROYING, reason, attempts=0, attempted_at=None)
         case Phase.JOINING | Phase.IN_SERVICE | Phase.STANDBY:
             draft.move(instance, Phase.DRAINING, reason, maint_at=None)
