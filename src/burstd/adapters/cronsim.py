@@ -1,0 +1,68 @@
+"""The `Calendar` port by cron: when each schedule opens in its own time zone. A pure lookup; it reads no clock and keeps nothing.
+
+Over daylight saving the rules are cronsim's, which are Debian cron's: an opening at an hour of the day comes once on every day, at
+the end of the gap where its hour is skipped, and the first time where its hour comes twice. Where the minute or the hour starts with
+`*` it follows real time: once in every real hour. A window lasts its duration in real seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import floor
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from burstd.model.window import Window
+
+_FOLD = timedelta(hours=3)
+"""Looking back starts this much later: in an hour that comes twice cronsim takes the second for the first, and would miss what has
+opened in between. No zone's clock goes back further at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When how many instances are wanted.
+
+    Attributes:
+        cron: five fields, known to be right.
+        zone: IANA name, known to be there.
+        minimum: instances.
+        duration: seconds that a window stays open.
+        lead: seconds before it opens from which on it is shown.
+    """
+
+    name: str
+    cron: str
+    zone: str
+    minimum: int
+    duration: float
+    lead: float
+
+
+class CronCalendar:
+    """The windows of these schedules."""
+
+    def __init__(self, schedules: Sequence[Schedule]) -> None:
+        """Look the zones up."""
+        self._schedules = [(each, ZoneInfo(each.zone)) for each in schedules]
+
+    def windows(self, now: float) -> Sequence[Window]:
+        """Of each schedule the last opening while its window is open, and the next one within the lead."""
+        return [
+            Window(schedule.name, schedule.minimum, opens_at, opens_at + schedule.duration)
+            for schedule, zone in self._schedules
+            for opens_at in _around(schedule.cron, now, zone)
+            if opens_at - schedule.lead <= now < opens_at + schedule.duration
+        ]
+
+
+def _around(cron: str, now: float, zone: ZoneInfo) -> list[float]:
+    """The last opening at or before `now`, and the first one after it, where there are such: two lookups, however dense the openings."""
+    at = datetime.fromtimestamp(floor(now), zone)
+    back = (each.timestamp() for each in CronSim(cron, at + _FOLD, reverse=True))
+    ahead = (each.timestamp() for each in CronSim(cron, at))
+    found = (next((each for each in back if each <= now), None), next((each for each in ahead if each > now), None))
+    return [each for each in found if each is not None]

@@ -1,0 +1,81 @@
+"""Windows by cron in a zone with daylight saving: Oslo in 2026, where the 29 March has 23 hours and the 25 October has 25."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from burstd.adapters.cronsim import CronCalendar, Schedule
+from burstd.model.window import Window
+
+OSLO = ZoneInfo("Europe/Oslo")
+SPRING, AUTUMN = datetime(2026, 3, 29, tzinfo=OSLO), datetime(2026, 10, 25, tzinfo=OSLO)
+
+
+def seen(cron: str, around: datetime, duration: float = 1800, lead: float = 0) -> list[Window]:
+    """Every window that somebody sees who looks every five minutes, from the day before to the day after."""
+    calendar = CronCalendar([Schedule("sale", cron, "Europe/Oslo", 2, duration, lead)])
+    start = (around - timedelta(days=1)).timestamp()
+    end = (around + timedelta(days=2)).timestamp()
+    looks = range(int(start), int(end), 300)
+    return sorted({each for now in looks for each in calendar.windows(now) if start <= each.opens_at < end}, key=lambda each: each.opens_at)
+
+
+def local(windows: list[Window]) -> list[str]:
+    return [datetime.fromtimestamp(each.opens_at, OSLO).strftime("%d %H:%M %Z") for each in windows]
+
+
+@pytest.mark.parametrize(("duration", "lead"), [(600, 0), (7200, 600), (86_400, 7200)])
+@pytest.mark.parametrize(
+    ("cron", "around", "opened"),
+    [
+        ("30 2 * * *", SPRING, ["28 02:30 CET", "29 03:00 CEST", "30 02:30 CEST"]),
+        ("30 2 * * *", AUTUMN, ["24 02:30 CEST", "25 02:30 CEST", "26 02:30 CET"]),
+        ("0,30 2 * * *", SPRING, ["28 02:00 CET", "28 02:30 CET", "29 03:00 CEST", "30 02:00 CEST", "30 02:30 CEST"]),
+        ("0 8 * * *", SPRING, ["28 08:00 CET", "29 08:00 CEST", "30 08:00 CEST"]),
+        ("0 8 * * *", AUTUMN, ["24 08:00 CEST", "25 08:00 CET", "26 08:00 CET"]),
+    ],
+)
+def test_each_window_opens_exactly_once_over_daylight_saving(
+    cron: str, around: datetime, opened: list[str], duration: float, lead: float
+) -> None:
+    windows = seen(cron, around, duration, lead)
+    assert local(windows) == opened
+    assert {each.closes_at - each.opens_at for each in windows} == {duration}
+
+
+@pytest.mark.parametrize(("around", "hours"), [(SPRING, 23), (AUTUMN, 25)])
+def test_an_hourly_window_opens_once_in_every_real_hour(around: datetime, hours: int) -> None:
+    windows = seen("0 * * * *", around, duration=3600)
+    first = (around - timedelta(days=1)).timestamp()
+    assert [each.opens_at for each in windows] == [first + 3600 * number for number in range(24 + hours + 24)]
+    assert {each.closes_at - each.opens_at for each in windows} == {3600}
+
+
+def test_a_window_stays_open_through_the_hour_that_comes_twice() -> None:
+    calendar = CronCalendar([Schedule("sale", "30 2 * * *", "Europe/Oslo", 2, 3600, 0)])
+    opens = datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()
+    shown = [[each.opens_at for each in calendar.windows(opens + after)] for after in (-1, 0, 1800, 2400, 3599, 3600, 4200, 7200)]
+    assert shown == [[], [opens], [opens], [opens], [opens], [], [], []]
+
+
+def test_a_window_that_overlaps_the_next_one_is_followed_without_a_gap() -> None:
+    calendar = CronCalendar([Schedule("sale", "0 8 * * *", "Europe/Oslo", 2, 86_400 + 7200, 0)])
+    start = SPRING.timestamp()
+    assert all(calendar.windows(start + 600 * number) for number in range(600))
+
+
+def test_each_schedule_has_a_zone_of_its_own() -> None:
+    schedules = [Schedule(zone, "0 8 * * *", zone, 1, 60, 0) for zone in ("Asia/Tokyo", "Europe/Oslo")]
+    eight_in_oslo = datetime(2026, 7, 1, 8, tzinfo=OSLO).timestamp()
+    assert [each.name for each in CronCalendar(schedules).windows(eight_in_oslo)] == ["Europe/Oslo"]
+
+
+def test_a_day_that_comes_every_fourth_year_is_found_and_openings_in_every_minute_are_two_at_most() -> None:
+    leap = CronCalendar([Schedule("leap", "0 0 29 2 *", "UTC", 1, 86_400, 0)])
+    assert len(leap.windows(datetime(2028, 2, 29, 12, tzinfo=UTC).timestamp())) == 1
+    assert list(leap.windows(datetime(2027, 3, 1, tzinfo=UTC).timestamp())) == []
+    dense = CronCalendar([Schedule("dense", "* * * * *", "UTC", 1, 366 * 86_400, 86_400)])
+    assert len(dense.windows(AUTUMN.timestamp())) == 2
