@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count, groupby
 
 from burstd.adapters.memory import (
+    MemoryCalendar,
     MemoryCloud,
     MemoryContent,
     MemoryGateway,
@@ -61,6 +62,7 @@ class Theatre:
         self.content = MemoryContent(self.world)
         self.gateway = MemoryGateway(self.world, CORES, is_ours=lambda name: is_instance_name("burst", OWNER, name))
         self.roster = MemoryRoster(OWNER)
+        self.calendar = MemoryCalendar()
         self.turns: list[Turn] = []
         self._ids = count(0xABC0000000)
         self.set_load(1.0)
@@ -77,7 +79,7 @@ class Theatre:
 
     def ports(self) -> Ports:
         """The doors of the burstd that is started next."""
-        return Ports(self.clock, self.load, self.content, self.gateway, self.cloud, self.roster)
+        return Ports(self.clock, self.load, self.content, self.gateway, self.cloud, self.roster, self.calendar)
 
     def _operation(self) -> str:
         return f"{next(self._ids):010x}" + "0" * 22

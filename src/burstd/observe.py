@@ -32,8 +32,9 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
     gateway = _read_gateway(ports.gateway)
     bursts = [target for each in fleet if (target := _exporter(each, policy))]
     readings = ports.load.read([*(Target(core.name, core.exporter) for core in policy.cores), *bursts])
+    now = ports.clock.now()
     return Snapshot(
-        now=ports.clock.now(),
+        now=now,
         fleet=fleet,
         ended=roster.ended(),
         cores={core.name: readings[core.name] for core in policy.cores},
@@ -45,6 +46,7 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
         cooldowns=roster.cooldowns(),
         pools=roster.pools(),
         memory=memory,
+        windows=tuple(ports.calendar.windows(now)),
     )
 
 

@@ -17,6 +17,7 @@ from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
 from burstd.model.gateway import GatewayEdit, GatewayView
 from burstd.model.load import Reading, Target
 from burstd.model.policy import PoolPolicy
+from burstd.model.window import Window
 
 
 class Clock(Protocol):
@@ -97,6 +98,14 @@ class Cloud(Protocol):
         ...
 
 
+class Calendar(Protocol):
+    """The schedules' windows."""
+
+    def windows(self, now: float) -> Sequence[Window]:
+        """Those open at `now` (seconds on the daemon's timeline), and those that open within their schedule's lead. Never raises."""
+        ...
+
+
 class Roster(Protocol):
     """The durable record: what is returned from has survived a kill at any later instant."""
 
@@ -163,6 +172,7 @@ class Ports:
     gateway: Gateway
     cloud: Cloud
     roster: Roster
+    calendar: Calendar
 
     def close(self) -> None:
         """Close what holds something: the cloud's workers first, the roster and its lock last."""

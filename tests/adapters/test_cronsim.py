@@ -34,6 +34,7 @@ def local(windows: list[Window]) -> list[str]:
         ("30 2 * * *", SPRING, ["28 02:30 CET", "29 03:00 CEST", "30 02:30 CEST"]),
         ("30 2 * * *", AUTUMN, ["24 02:30 CEST", "25 02:30 CEST", "26 02:30 CET"]),
         ("0,30 2 * * *", SPRING, ["28 02:00 CET", "28 02:30 CET", "29 03:00 CEST", "30 02:00 CEST", "30 02:30 CEST"]),
+        ("0 2-4/2 * * *", AUTUMN, ["24 02:00 CEST", "24 04:00 CEST", "25 02:00 CEST", "25 04:00 CET", "26 02:00 CET", "26 04:00 CET"]),
         ("0 8 * * *", SPRING, ["28 08:00 CET", "29 08:00 CEST", "30 08:00 CEST"]),
         ("0 8 * * *", AUTUMN, ["24 08:00 CEST", "25 08:00 CET", "26 08:00 CET"]),
     ],

@@ -9,7 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from burstd.adapters.memory import MemoryCloud, MemoryContent, MemoryGateway, MemoryLoad, MemoryPool, MemoryRoster, MemoryWorld
+from burstd.adapters.memory import (
+    MemoryCalendar,
+    MemoryCloud,
+    MemoryContent,
+    MemoryGateway,
+    MemoryLoad,
+    MemoryPool,
+    MemoryRoster,
+    MemoryWorld,
+)
 from burstd.cli.client import Client
 from burstd.daemon import Daemon
 from burstd.errors import Bug, InvalidSettings
@@ -120,7 +129,7 @@ class MemoryDoors:
         self.refused: list[set[str]] = []
         self._cloud = Succession(self.clouds[0])
         content = MemoryContent(world.world)
-        self.ports = Ports(world.world.clock, world.load, content, world.gateway, self._cloud, world.roster)
+        self.ports = Ports(world.world.clock, world.load, content, world.gateway, self._cloud, world.roster, MemoryCalendar())
 
     def new_cloud(self) -> LivingMemoryCloud:
         return LivingMemoryCloud(self.world.world, self.world.roster.owner())

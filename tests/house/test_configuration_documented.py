@@ -32,7 +32,8 @@ def of_the_models() -> Documented:
 def of_the_example() -> Documented:
     found, section = {}, ""
     pattern = re.compile(
-        r"^\[+(?P<section>\w+)\]+$|^# .* \((?:(?P<unit>[\w ]+), )?(?P<default>required|default .+)\)\n#?(?P<key>\w+) = ", re.MULTILINE
+        r"^(?:# )?\[+(?P<section>\w+)\]+$|^# .* \((?:(?P<unit>[\w ]+), )?(?P<default>required|default .+)\)\n(?:# ?)?(?P<key>\w+) = ",
+        re.MULTILINE,
     )
     for match in pattern.finditer(EXAMPLE.read_text()):
         section = match["section"] or section

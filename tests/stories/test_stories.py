@@ -14,6 +14,7 @@ from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Pause, Phase
 from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
 from burstd.model.plans import CallCloud
+from burstd.model.window import Window
 from tests.given import CORES, policy
 from tests.theatre import Theatre
 
@@ -328,3 +329,27 @@ def test_when_an_intent_cannot_be_stored_nothing_is_done(monkeypatch: pytest.Mon
     made = site.step()
     assert (site.world.machines, [each.peer for each in made.report.faults]) == ([], ["roster"])
     assert made.report.skipped != ()
+
+
+def test_a_scheduled_window_is_opened_early_held_through_low_load_and_given_back() -> None:
+    site = Theatre()
+    opens = site.clock.now() + 600
+    site.calendar.planned.append(Window("sale", 2, opens, opens + 1200))
+    site.set_load(0.5)
+    site.run(415)
+    assert site.world.machines == []
+    site.run(180)
+    assert site.clock.now() < opens
+    assert len(site.serving()) == 2
+    site.run(1200)
+    assert len(site.serving()) == 2
+    site.run(600)
+    assert (site.fleet, site.billed(), len(site.world.machines)) == ([], [], 2)
+    told(
+        site,
+        r'^launch .* in dublin, because schedule "sale" wants 2: it opens in 180 s',
+        r"^put .* in service, put .* in service",
+        r'^nothing to do, because schedule "sale" wants 2: it opens in',
+        r'^nothing to do, because schedule "sale" wants 2 for another 600 s',
+        r"^drain .*, because load 0.50 is below 2",
+    )

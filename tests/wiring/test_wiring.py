@@ -146,6 +146,17 @@ def test_a_reload_keeps_what_has_not_changed_and_replaces_what_has(tmp_path: Pat
         assert len(wiring._cloud._clouds) == 1
 
 
+def test_a_reload_follows_the_schedules(tmp_path: Path, good: Document) -> None:
+    with wired(tmp_path, good) as wiring:
+        now = wiring.ports.clock.now()
+        assert list(wiring.ports.calendar.windows(now)) == []
+        good["schedule"] = [{"name": "always", "cron": "* * * * *", "minimum": 2, "duration": "1h", "lead": 0}]
+        wiring.rewire(settings(tmp_path, good))
+        (window,) = wiring.ports.calendar.windows(now)
+        assert (window.name, window.minimum, window.closes_at - window.opens_at) == ("always", 2, 3600)
+        assert now - 60 < window.opens_at <= now
+
+
 def test_a_new_secret_behind_an_old_path_reaches_the_cloud_by_a_reload(tmp_path: Path, good: Document) -> None:
     (tmp_path / "key").write_text("expired")
     good["pool"][0]["secret_files"] = {"secret": "key"}

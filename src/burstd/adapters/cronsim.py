@@ -2,7 +2,8 @@
 
 Over daylight saving the rules are cronsim's, which are Debian cron's: an opening at an hour of the day comes once on every day, at
 the end of the gap where its hour is skipped, and the first time where its hour comes twice. Where the minute or the hour starts with
-`*` it follows real time: once in every real hour. A window lasts its duration in real seconds.
+`*` it follows the clock as it goes: an hour that is skipped has no opening, one that comes twice has two. A window lasts its duration
+in real seconds.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from burstd.decide.fallback import fall_back
 from burstd.decide.merge import merge
+from burstd.decide.schedule import keep_windows
 from burstd.decide.signal import Signal, read_signal
 from burstd.decide.threshold import Situation, propose
 from burstd.decide.traffic import remember
@@ -36,7 +37,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     )
     proposal, timers = propose(signal, situation, snapshot, policy.load)
     fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)
-    proposals = (proposal,) if fallback is None else (proposal, fallback)
+    extra = (fallback, keep_windows(snapshot, situation.current))
+    proposals = (proposal, *(each for each in extra if each is not None))
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     return Decision(
         count=merged.count,

@@ -11,6 +11,7 @@ from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
 from burstd.model.gateway import GatewayView
 from burstd.model.load import Reading
+from burstd.model.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Snapshot:
         cooldowns: when the fleet last grew and shrank.
         pools: how the pools have behaved, by name; a pool that never failed is absent.
         memory: what the last decision left behind.
+        windows: of the schedules, those that are open or soon will be.
     """
 
     now: float
@@ -44,3 +46,4 @@ class Snapshot:
     cooldowns: Cooldowns = field(default_factory=Cooldowns)
     pools: Mapping[str, PoolState] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
+    windows: tuple[Window, ...] = ()

@@ -16,6 +16,7 @@ def impossible_pairs(settings: Settings) -> Iterator[Problem]:
     yield from _load(settings)
     yield from _core(settings)
     yield from _pool(settings)
+    yield from _schedule(settings)
 
 
 def _fleet(settings: Settings) -> Iterator[Problem]:
@@ -99,6 +100,16 @@ def _pool(settings: Settings) -> Iterator[Problem]:
                 (("pool", number, "args", name), ("pool", number, "secret_files", name)),
                 "an argument to be given once",
                 f"take {name} out of one of the two",
+            )
+
+
+def _schedule(settings: Settings) -> Iterator[Problem]:
+    schedules = settings.schedule
+    yield from _twice([each.name for each in schedules], [("schedule", number, "name") for number in range(len(schedules))])
+    for number, schedule in enumerate(schedules):
+        if schedule.minimum > settings.fleet.max:
+            yield Problem(
+                (("schedule", number, "minimum"), ("fleet", "max")), "minimum to be at most fleet.max", "lower minimum, or raise fleet.max"
             )
 
 

@@ -39,11 +39,13 @@ def with_tables(markdown: str) -> str:
 
 def _section(name: str, field: FieldInfo) -> str:
     below = _model(field)
-    lines = [f"# {cleandoc(below.__doc__ or '')}", f"[[{name}]]" if is_list(field) else f"[{name}]"]
+    # A whole table that few need stands behind "# ", its keys too: live, it would be an order.
+    whole = "# " if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("optional") else ""
+    lines = [f"# {cleandoc(below.__doc__ or '')}", f"{whole}[[{name}]]" if is_list(field) else f"[{name}]"]
     for key, each in below.model_fields.items():
         live = each.is_required() or (isinstance(each.json_schema_extra, dict) and each.json_schema_extra["shown"])
         value = example(each) if live or each.default is None else spelled(each.default, each)
-        lines += ["", f"# {each.description} ({_figures(each)})", f"{'' if live else '#'}{key} = {value}"]
+        lines += ["", f"# {each.description} ({_figures(each)})", f"{whole or ('' if live else '#')}{key} = {value}"]
     return "\n".join([*lines, ""])
 
 

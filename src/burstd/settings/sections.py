@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from burstd.errors import InvalidSettings
 from burstd.model.policy import Aggregate, CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy, Step
@@ -195,6 +195,17 @@ class PoolSettings(Section):
         return {name: value.get_secret_value() for name, value in self.create.items()}
 
 
+class ScheduleSettings(Section):
+    """Instances wanted at certain hours whatever the load, one table each; where windows overlap the highest minimum counts."""
+
+    name: v.PoolName = key(..., "Your name for it.", example="sale")
+    cron: v.Cron = key(..., "When a window opens: minute, hour, day of the month, month, day of the week.", example="0 8 * * 1-5")
+    zone: v.Zone = key("UTC", "Time zone of cron.", example="Europe/Oslo")
+    minimum: v.Instances = key(..., "Fewest instances while the window is open.", example=2, ge=1)
+    duration: v.Seconds = key(..., "How long a window stays open, in real time.", example="12h", gt=0)
+    lead: v.Seconds = key(180.0, "How long before a window opens its instances are launched.")
+
+
 class ControlSettings(Section):
     """The unix socket by which the verbs and the API talk to the daemon. Who may write to it may scale the fleet."""
 
@@ -236,6 +247,9 @@ class Settings(Section):
     core: Annotated[tuple[CoreSettings, ...], Kind("tables headed [[core]], in the environment numbered from 0 without a gap")] = ()
     haproxy: HaproxySettings = HaproxySettings()
     pool: Annotated[tuple[PoolSettings, ...], Kind("tables headed [[pool]], in the environment numbered from 0 without a gap")] = ()
+    schedule: Annotated[
+        tuple[ScheduleSettings, ...], Kind("tables headed [[schedule]], in the environment numbered from 0 without a gap")
+    ] = Field(default=(), json_schema_extra={"optional": True})
     control: ControlSettings = ControlSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

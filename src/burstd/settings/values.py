@@ -8,10 +8,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Secret, ValidationInfo
 
 from burstd.durations import EXPECTED as A_DURATION
@@ -102,6 +105,26 @@ def host_and_port(listen: str) -> tuple[str, int]:
 def _listen(text: str) -> str:
     if text:
         host_and_port(text)
+    return text
+
+
+def _cron(text: str) -> str:
+    if len(text.split()) != 5:  # noqa: PLR2004 - cronsim would take seconds too, in a field in front
+        raise Refused("it must have five fields")
+    try:
+        opening = next(CronSim(text, datetime.now(UTC)), None)
+    except CronSimError as error:
+        raise Refused(str(error).lower()) from error
+    if opening is None:
+        raise Refused("no day is like that")
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError) as error:
+        raise Refused("this machine knows no such zone") from error
     return text
 
 
@@ -211,6 +234,8 @@ OptionalHost = Annotated[
 ]
 Exporter = Annotated[str, AfterValidator(_exporter), Kind("an http or https URL with a host")]
 Listen = Annotated[str, AfterValidator(_listen), Kind('HOST:PORT, or "" for none')]
+Cron = Annotated[str, AfterValidator(_cron), Kind('five cron fields such as "0 8 * * mon-fri"')]
+Zone = Annotated[str, AfterValidator(_zone), Kind("the IANA name of a time zone")]
 Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]
 CheckPath = Annotated[str, _matching(r"/[!-~]*"), Kind("a path that starts with / and has no spaces")]
 

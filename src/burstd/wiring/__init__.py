@@ -12,6 +12,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from burstd.adapters.clock import SystemClock
+from burstd.adapters.cronsim import CronCalendar, Schedule
 from burstd.adapters.haproxy import HAProxyGateway
 from burstd.adapters.http_check import HttpContent
 from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retries
@@ -66,7 +67,8 @@ class Wiring:
             self._content = content_of(settings)
             self._cloud = Succession(cloud_of(settings, self._pools, self._owner, clock))
             self.settings = settings
-            self.ports = Ports(clock, self._load, self._content, gateway_of(settings, self._owner), self._cloud, roster)
+            gateway = gateway_of(settings, self._owner)
+            self.ports = Ports(clock, self._load, self._content, gateway, self._cloud, roster, calendar_of(settings))
         except BaseException:
             roster.close()
             raise
@@ -88,7 +90,7 @@ class Wiring:
             self._load.close()
             self._content.close()
             self._load, self._content = load_of(settings, ports.clock), content_of(settings)
-        self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway)
+        self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway, calendar=calendar_of(settings))
         self.settings = settings
 
     def renew(self, pools: Collection[str]) -> Sequence[str]:
@@ -131,6 +133,11 @@ def load_of(settings: Settings, clock: Clock) -> NodeExporterLoad:
 def content_of(settings: Settings) -> HttpContent:
     """The gate before an instance joins."""
     return HttpContent(settings.load.deadline)
+
+
+def calendar_of(settings: Settings) -> CronCalendar:
+    """The schedules' windows."""
+    return CronCalendar([Schedule(**dict(each)) for each in settings.schedule])
 
 
 def cloud_of(settings: Settings, pools: Sequence[CloudPool], owner: str, clock: Clock) -> LibcloudCloud:

@@ -8,6 +8,7 @@ The world, the gateway and the roster outlive a crash of burstd, as the cloud, H
 a crash make a new one over the same world.
 """
 
+from burstd.adapters.memory.calendar import MemoryCalendar
 from burstd.adapters.memory.cloud import MemoryCloud
 from burstd.adapters.memory.gateway import MemoryGateway, MemoryServer
 from burstd.adapters.memory.readings import MemoryContent, MemoryLoad
@@ -19,6 +20,7 @@ __all__ = [
     "DestroyTrouble",
     "ListTrouble",
     "Machine",
+    "MemoryCalendar",
     "MemoryClock",
     "MemoryCloud",
     "MemoryContent",

@@ -1,0 +1,24 @@
+"""The `Calendar` port without a calendar: windows as they were planned by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from burstd.model.window import Window
+
+
+class MemoryCalendar:
+    """The `Calendar` port over a list.
+
+    Attributes:
+        planned: every window there is; add to it as you like.
+    """
+
+    def __init__(self, *planned: Window, lead: float = 180.0) -> None:
+        """Windows are shown from `lead` seconds before they open on."""
+        self.planned = list(planned)
+        self._lead = lead
+
+    def windows(self, now: float) -> Sequence[Window]:
+        """Those that are open at `now`, or within the lead."""
+        return [each for each in self.planned if each.opens_at - self._lead <= now < each.closes_at]
