@@ -1,10 +1,16 @@
-"""What holds for every test of properties: time decides nothing, and CI tries the same examples each time."""
+"""What holds for every test of properties: time decides nothing, and CI tries the same examples each time.
+
+And for every whole run: the tests that docs/faults.md names have run and passed.
+"""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.house.faults import named
 
 settings.register_profile(
     "house",
@@ -14,3 +20,29 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("house")
+
+WHOLE = ["tests"]
+"""The arguments of a whole run, slow tests or not; `script/test` gives them."""
+
+
+class FaultsSeen:
+    """Which tests have passed, and whether those of docs/faults.md are among them."""
+
+    def __init__(self) -> None:
+        self.passed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" and report.passed:
+            self.passed.add(report.nodeid.partition("[")[0])
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        unseen = sorted(named() - self.passed)
+        if exitstatus == pytest.ExitCode.OK and session.config.args == WHOLE and unseen:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            print("\ndocs/faults.md names tests that have not run and passed:", *unseen, sep="\n  ")  # noqa: T201 - the run's last word
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # under xdist the controller alone hears of every test
+        config.pluginmanager.register(FaultsSeen())

@@ -115,7 +115,14 @@ MUTATIONS: Final = (
         "            if settled and missed >= _ABANDON_MISSES and",
         "            settled = True\n            if settled and missed >= _ABANDON_MISSES and",
     ),
-    Mutation(4, "abandoned by one listing", "plan/ownership.py", "_ABANDON_MISSES = 2", "_ABANDON_MISSES = 1"),
+    Mutation(
+        4,
+        "abandoned by one listing",
+        "plan/ownership.py",
+        "_ABANDON_MISSES = 2",
+        "_ABANDON_MISSES = 1",
+        (STORM, "tests/plan/test_ownership.py::test_after_the_settle_time_two_listings_without_it_abandon_it"),
+    ),
     Mutation(5, "orphans live on", "plan/ownership.py", "        _destroy_strays(draft, listing, ours)\n", ""),
     Mutation(
         5,
