@@ -6,6 +6,7 @@ And for every whole run: the tests that docs/faults.md names have run and passed
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -44,5 +45,7 @@ class FaultsSeen:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A run in the background inherits SIGINT as ignored, and so would every program that a test sends one to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):  # under xdist the controller alone hears of every test
         config.pluginmanager.register(FaultsSeen())
