@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from burstd.errors import BurstdError
-from burstd.model.faults import Fault
+from burstd.model.faults import GATEWAY_PEER, Fault
 from burstd.model.gateway import GatewayView
 from burstd.model.plans import (
     Action,
@@ -96,7 +96,7 @@ def _edit(actions: Sequence[EditGateway], snapshot: Snapshot, ports: Ports) -> I
     try:
         answers = ports.gateway.apply([each.edit for each in actions], (view.pid, view.started))
     except BurstdError as error:
-        answers = [Fault.of("haproxy", error)] * len(actions)
+        answers = [Fault.of(GATEWAY_PEER, error)] * len(actions)
     yield from (Done(action, fault) for action, fault in zip(actions, answers, strict=True))
 
 

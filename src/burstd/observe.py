@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from burstd.errors import BurstdError
 from burstd.model.decision import Memory
-from burstd.model.faults import Fault
+from burstd.model.faults import GATEWAY_PEER, Fault
 from burstd.model.fleet import Instance, Phase
 from burstd.model.gateway import GatewayView
 from burstd.model.load import Target
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.ports import Gateway, Ports
-
-GATEWAY_PEER = "haproxy"
 
 
 def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from burstd import errors
 
+GATEWAY_PEER = "haproxy"
+"""HAProxy as a fault names it, whoever met it: one label in /metrics."""
+
 
 class FaultKind(StrEnum):
     """Why there is no usable answer; also the label of the failure counters in /metrics."""
