@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from burstd.model.cloud import CreateCall, CreateFailed, NodeState
+from burstd.model.cloud import CreateCall, CreateFailed, CreateUnknown, NodeState
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Instance, Phase, PoolState
 from burstd.model.gateway import ServerStatus
@@ -90,6 +90,33 @@ def test_of_a_quota_what_fits_is_kept_and_the_rest_is_bought_elsewhere_and_count
     assert {name: phase for name, phase in phases(made).items() if phase is Phase.FAILED} == {each.name: Phase.FAILED for each in rest}
     assert bought_from(made) == ["oslo", "oslo"]
     assert state(made) == PoolState("dublin", 1, NOW + 30, "it is no_capacity")
+
+
+def doubtful(kind: FaultKind, phase: Phase = Phase.REQUESTED, **changes: Any) -> Snapshot:
+    """A create was answered with that fault, and may have made something."""
+    asked = member(1, phase)
+    seen = world(fleet=[asked], **changes)
+    outcome = CreateUnknown(asked.operation, asked.pool, Fault("pool dublin", kind, f"it is {kind}"))
+    return replace(seen, cloud=replace(seen.cloud, outcomes=(outcome,)))
+
+
+@pytest.mark.parametrize("phase", [Phase.REQUESTED, Phase.UNKNOWN])
+def test_a_create_that_failed_late_for_lack_of_stock_stays_open_and_the_next_pool_sells_at_once(phase: Phase) -> None:
+    made = planned(doubtful(FaultKind.NO_CAPACITY, phase), decision(2, current=1))
+    assert state(made) == PoolState("dublin", 1, NOW + 30, "it is no_capacity")
+    assert bought_from(made) == ["oslo"]
+    assert phases(made).get(member(1).name, phase) is Phase.UNKNOWN
+
+
+def test_a_create_that_failed_late_for_lack_of_stock_still_counts_and_max_is_not_exceeded() -> None:
+    seen = doubtful(FaultKind.NO_CAPACITY)
+    assert bought_from(planned(seen, decision(1))) == []
+    assert bought_from(planned(seen, decision(2, current=1), policy(fleet={"maximum": 1}))) == []
+
+
+@pytest.mark.parametrize("kind", [FaultKind.UNREACHABLE, FaultKind.UNKNOWN, FaultKind.GARBLED])
+def test_a_lost_answer_says_nothing_about_the_pool(kind: FaultKind) -> None:
+    assert bought_from(planned(doubtful(kind), decision(2, current=1))) == ["dublin"]
 
 
 def test_a_template_that_never_gets_healthy_is_quarantined_after_three_in_a_row() -> None:
