@@ -16,6 +16,7 @@ import pytest
 
 from burstd.cli.client import Client
 from tests.daemon.doors import write_settings
+from tests.settings.written import MINIMAL
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,10 +116,18 @@ def test_a_reload_is_announced_and_proven_by_the_next_cycle(start: Start, tmp_pa
     assert [line.partition("=")[0] for line in daemon.heard[begin : begin + 3]] == ["RELOADING", "MONOTONIC_USEC", "READY"]
 
 
-def test_an_unreadable_file_leaves_the_old_settings_in_force_and_the_service_up(start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("[fleet\n", "expected TOML"), (f'[fleet]\nmax = 2\n{MINIMAL}user_data = "wrong.j2"\n', "(line 2: 'nobody' is undefined)")],
+    ids=["no TOML", "a template that cannot be rendered"],
+)
+def test_a_file_that_cannot_be_used_leaves_the_old_settings_in_force_and_the_service_up(
+    start: Start, tmp_path: Path, content: str, reason: str
+) -> None:
     daemon = start()
     daemon.hear("READY=1")
-    (tmp_path / "burstd.toml").write_text("[fleet\n")
+    (tmp_path / "wrong.j2").write_text("#cloud-config\n{{ nobody }}\n")
+    (tmp_path / "burstd.toml").write_text(content)
     daemon.popen.send_signal(signal.SIGHUP)
     daemon.hear("READY=1", times=2)
     assert Client(str(tmp_path / "control.sock")).get("/v1/status")["max"] == 4
@@ -126,6 +135,7 @@ def test_an_unreadable_file_leaves_the_old_settings_in_force_and_the_service_up(
     assert daemon.end() == 0
     refused = [line["event"] for line in map(json.loads, daemon.err.splitlines()) if "reload refused" in line["event"]]
     assert len(refused) == 1
+    assert reason in daemon.err
 
 
 def test_the_journal_gets_one_json_object_a_line(start: Start) -> None:

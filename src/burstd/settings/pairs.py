@@ -1,4 +1,4 @@
-"""Settings that are each right and cannot be right together. Pure."""
+"""Settings that are each right and cannot be right together, a template and what it is rendered from among them. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import pairwise
 from burstd.settings.places import KeyPath
 from burstd.settings.problems import Problem
 from burstd.settings.sections import Settings
+from burstd.settings.templates import Unrenderable
 
 
 def impossible_pairs(settings: Settings) -> Iterator[Problem]:
@@ -100,6 +101,14 @@ def _pool(settings: Settings) -> Iterator[Problem]:
                 (("pool", number, "args", name), ("pool", number, "secret_files", name)),
                 "an argument to be given once",
                 f"take {name} out of one of the two",
+            )
+        try:
+            pool.document(settings.fleet.name)
+        except Unrenderable as error:
+            yield Problem(
+                (("pool", number, "user_data"),),
+                f"a template that can be rendered ({error})",
+                "mend that line, docs/configuration.md lists the variables",
             )
 
 

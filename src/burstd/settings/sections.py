@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from burstd.errors import InvalidSettings
 from burstd.model.policy import Aggregate, CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy, Step
 from burstd.settings import values as v
+from burstd.settings.templates import SUFFIX, render
 from burstd.settings.values import Kind, key
 
 PolicyPart = TypeVar("PolicyPart", FleetPolicy, LoadPolicy, CoreServer, RoutingPolicy, PoolPolicy, Step)
@@ -24,6 +25,9 @@ _FLEET = FleetPolicy()
 _LOAD = LoadPolicy()
 _ROUTING = RoutingPolicy()
 _POOL = PoolPolicy(name="", image="", size="")
+
+TEMPLATE_VARIABLES: Final = ("image", "size", "location", "tags", "port", "check_path", "metrics_port")
+"""Keys of a pool that its template may use beside the names of fleet and pool. Never the owner id, which proves an instance ours."""
 
 
 class Section(BaseModel):
@@ -162,7 +166,9 @@ class PoolSettings(Section):
     )
     tags: v.Tags = key({}, "Tags of every instance, beside burstd's own.", example={"team": "web"})
     user_data: v.OptionalDocument = key(
-        None, "File with the cloud-init document that every instance gets.", example="/etc/burstd/cloud-init.yaml"
+        None,
+        "File with the cloud-init document that every instance gets; a Jinja template where its name ends in .j2.",
+        example="/etc/burstd/cloud-init.yaml",
     )
     port: v.Port = key(_POOL.port, "The instances' web port.", ge=1, le=v.GREATEST_PORT)
     check_path: v.CheckPath = key(_POOL.check_path, "Must answer 200 before an instance joins.")
@@ -193,6 +199,20 @@ class PoolSettings(Section):
     def create_arguments(self) -> dict[str, Any]:
         """Further arguments of the driver's create_node; handle the answer as a secret."""
         return {name: value.get_secret_value() for name, value in self.create.items()}
+
+    def document(self, fleet: str) -> str | None:
+        """The text of `user_data`, for the fleet of that name: rendered where it is a template; handle the answer as a secret.
+
+        Raises:
+            Unrenderable: the template is wrong; `load` has told so already.
+        """
+        document = self.user_data
+        if document is None:
+            return None
+        if document.path.suffix != SUFFIX:
+            return document.text
+        variables = {name: getattr(self, name) for name in TEMPLATE_VARIABLES}
+        return render(document.text, {"fleet": fleet, "pool": self.name, **variables})
 
 
 class ScheduleSettings(Section):
@@ -267,7 +287,7 @@ class Settings(Section):
                     PoolPolicy,
                     each,
                     tags=tuple(sorted(each.tags.items())),
-                    user_data=each.user_data.text if each.user_data else None,
+                    user_data=each.document(self.fleet.name),
                 )
                 for each in self.pool
             ),

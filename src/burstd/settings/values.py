@@ -174,7 +174,7 @@ def _document(value: object, info: ValidationInfo) -> object:
     if not isinstance(path, Path):
         return path
     try:
-        return Document(path, path.read_text(encoding="utf-8"))
+        return Document(path, path.read_bytes().decode("utf-8"))  # to the byte: reading as text would change line ends
     except OSError as error:
         raise Refused(f"the system says: {error.strerror}") from error
     except UnicodeDecodeError as error:
