@@ -41,7 +41,10 @@ POLICY = Policy(
         CoreServer("core-oslo-02", "http://127.0.0.2:9100/metrics", "core-oslo-02"),
     ),
     routing=RoutingPolicy(),
-    pools=(PoolPolicy("dublin", image="debian-12", size="small"), PoolPolicy("oslo", image="debian-12", size="small")),
+    pools=(
+        PoolPolicy("dublin", image="debian-12", size="small", price=0.0228, currency="EUR"),
+        PoolPolicy("oslo", image="debian-12", size="small"),
+    ),
 )
 
 

@@ -43,6 +43,7 @@ def warnings(ran: Ran) -> list[str]:
 
 
 def test_a_sound_gateway_is_all_right_line_by_line(gateway: Site, settings: Document) -> None:
+    settings["pool"][0] |= {"price": 0.0228, "currency": "EUR"}
     ran = check(gateway, settings)
     assert (ran.returncode, ran.stderr) == (0, "")
     lines = ran.stdout.splitlines()
@@ -53,7 +54,7 @@ def test_a_sound_gateway_is_all_right_line_by_line(gateway: Site, settings: Docu
         "haproxy.backend app_cluster: HAProxy ",
         'core "core-1"',
         'core "core-2"',
-        'pool "local"',
+        'pool "local": local answers, and lets us in; 0.0228 EUR an hour for each instance',
         "control.socket",
         "metrics.listen",
     ):

@@ -75,6 +75,14 @@ def test_a_bar_counts_per_cpu_where_the_threshold_does() -> None:
     assert "- of 4" in drawn(document)
 
 
+def test_a_pool_shows_its_price_where_it_is_known() -> None:
+    pools = summarize(status(quiet_turn())).tables[-1]
+    header, dublin, oslo = map(click.unstyle, table_lines(pools))
+    end = header.index("PRICE") + len("PRICE")
+    assert dublin[:end].endswith("0.0228 EUR/h")
+    assert oslo[:end].endswith(" -")
+
+
 def test_columns_are_aligned_and_numbers_end_where_their_headers_end() -> None:
     cores = summarize(status(rich_turn())).tables[0]
     header, first, _ = map(click.unstyle, table_lines(cores))

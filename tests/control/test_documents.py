@@ -175,6 +175,11 @@ def test_a_pool_that_was_never_listed_or_barred_says_so_with_nulls() -> None:
     assert (oslo["nodes"], oslo["listing_age_seconds"], oslo["fault"]) == (None, None, None)
 
 
+def test_a_pool_tells_its_price_where_it_is_known() -> None:
+    prices = [(each["price"], each["currency"]) for each in documents.status(quiet_turn(), POLICY)["pools"]]
+    assert prices == [(0.0228, "EUR"), (None, None)]
+
+
 def test_a_bar_that_is_over_is_no_bar() -> None:
     turn = quiet_turn()
     free = replace(turn, snapshot=replace(turn.snapshot, pools={"dublin": PoolState("dublin", 1, NOW - 1, "out of stock")}))

@@ -126,6 +126,11 @@ def test_a_relative_path_counts_from_the_folder_of_the_file(tmp_path: Path) -> N
     assert settings.control.socket == Path("/run/x.sock")
 
 
+@pytest.mark.parametrize("unknown", ["", "price = 0\n", "price = 0.0\n", 'currency = "EUR"\n'])
+def test_a_price_of_nothing_is_an_unknown_one(tmp_path: Path, unknown: str) -> None:
+    assert loaded(tmp_path, MINIMAL + unknown).policy("owner").pools[0].price is None
+
+
 def test_user_data_is_read_with_the_settings(tmp_path: Path) -> None:
     (tmp_path / "cloud-init.yaml").write_text("#cloud-config\nhostname: blåbær\n", encoding="utf-8")
     settings = loaded(tmp_path, MINIMAL + 'user_data = "cloud-init.yaml"\n')

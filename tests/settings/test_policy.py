@@ -68,6 +68,8 @@ user_data = "cloud-init.yaml"
 port = 8080
 check_path = "/health"
 metrics_port = 9101
+price = 0.0228
+currency = "EUR"
 """
 
 EXPECTED = Policy(
@@ -83,7 +85,8 @@ EXPECTED = Policy(
     routing=RoutingPolicy("web", 10, 3.0, 0.2, 200),
     pools=(
         PoolPolicy(
-            "dublin", "ami-1", "t3.small", "eu-west-1a", (("app", "shop"), ("team", "web")), "#cloud-config\n", 8080, "/health", 9101
+            "dublin", "ami-1", "t3.small", "eu-west-1a", (("app", "shop"), ("team", "web")), "#cloud-config\n", 8080, "/health", 9101,
+            0.0228, "EUR",
         ),
     ),
 )  # fmt: skip

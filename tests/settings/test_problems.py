@@ -155,6 +155,14 @@ def test_a_value_that_its_key_cannot_have_is_refused_with_value_expectation_and_
         ("pool", "tags", r'{ a = "b\n" }'),
         ("pool", "tags", "3"),
         ("pool", "user_data", "true"),
+        ("pool", "price", "-0.02"),
+        ("pool", "price", "true"),
+        ("pool", "price", "nan"),
+        ("pool", "price", '"cheap"'),
+        ("pool", "currency", '"eur"'),
+        ("pool", "currency", '"Euro"'),
+        ("pool", "currency", '"€"'),
+        ("pool", "currency", "3"),
     ],
 )
 def test_a_value_in_a_list_of_tables_is_refused_by_its_position(tmp_path: Path, table: str, key: str, value: str) -> None:
@@ -188,6 +196,10 @@ PAIRS = {
         'core[0].name = "core-1" and core[1].server = "core-1"',
     ),
     "one name for two pools": (POOL, 'pool[0].name = "dublin" and pool[1].name = "dublin"'),
+    "a price in no currency": (
+        POOL.replace("dublin", "x") + "price = 0.0228\n",
+        "pool[1].price = 0.0228 and pool[1].currency",
+    ),
     "an argument twice": (
         POOL.replace("dublin", "x") + 'args = { key = "k" }\nsecret_files = { key = "/k" }\n',
         "pool[1].args.key and pool[1].secret_files.key",

@@ -34,7 +34,7 @@ class Table(NamedTuple):
 
     headers: tuple[str, ...]
     rows: list[list[Cell]]
-    numbers: frozenset[str] = frozenset({"LOAD", "AGE", "CPUS", "WEIGHT", "REQ/S", "SESSIONS", "FOR", "LEFT", "OURS", "LISTED"})
+    numbers: frozenset[str] = frozenset({"LOAD", "AGE", "CPUS", "WEIGHT", "REQ/S", "SESSIONS", "FOR", "LEFT", "OURS", "LISTED", "PRICE"})
 
 
 class Summary(NamedTuple):
@@ -225,6 +225,13 @@ def _pools(status: Document) -> Table:
         else:
             state = Cell("ready", "good")
         rows.append(
-            [Cell(each["name"]), _number(each["instances"]), _number(each["nodes"]), Cell(span(each["listing_age_seconds"]), "dim"), state]
+            [
+                Cell(each["name"]),
+                _number(each["instances"]),
+                _number(each["nodes"]),
+                Cell(span(each["listing_age_seconds"]), "dim"),
+                Cell(UNKNOWN, "dim") if each["price"] is None else Cell(f"{each['price']:g} {each['currency']}/h"),
+                state,
+            ]
         )
-    return Table(("POOL", "OURS", "LISTED", "AGE", "STATE"), rows)
+    return Table(("POOL", "OURS", "LISTED", "AGE", "PRICE", "STATE"), rows)

@@ -289,6 +289,8 @@ def _pool(after: Snapshot, pool: PoolPolicy) -> Document:
         "nodes": len(nodes) if isinstance(nodes, tuple) else None,
         "instances": sum(each.pool == pool.name for each in after.fleet),
         "fault": _fault_of(nodes),
+        "price": pool.price,
+        "currency": pool.currency,
     }
 
 

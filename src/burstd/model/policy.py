@@ -139,6 +139,8 @@ class PoolPolicy:
         port: the instances' web port.
         check_path: must answer 200 before an instance joins.
         metrics_port: the instances' node_exporter; None: not read.
+        price: of one instance for one hour, above 0; None: unknown.
+        currency: of the price, by ISO 4217; None only where the price is None.
     """
 
     name: str
@@ -150,6 +152,8 @@ class PoolPolicy:
     port: int = 80
     check_path: str = "/"
     metrics_port: int | None = 9100
+    price: float | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,8 @@ class PoolSettings(Section):
     port: v.Port = key(_POOL.port, "The instances' web port.", ge=1, le=v.GREATEST_PORT)
     check_path: v.CheckPath = key(_POOL.check_path, "Must answer 200 before an instance joins.")
     metrics_port: v.OptionalPort = key(_POOL.metrics_port, "The instances' node_exporter; 0: not read.", ge=1, le=v.GREATEST_PORT)
+    price: v.Price = key(_POOL.price, "What one instance costs for one hour; 0: unknown.", example=0.0228, gt=0)
+    currency: v.Currency = key(_POOL.currency, "Currency of the price.", example="EUR")
 
     def driver_arguments(self) -> dict[str, Any]:
         """The driver's arguments with their secrets, read from their files now; handle the answer as a secret.

@@ -212,6 +212,12 @@ _HAPROXY_NAME: Final = "a name of letters, digits, dash, underscore, dot or colo
 Seconds = Annotated[float, BeforeValidator(parse_duration), Kind(A_DURATION, "seconds")]
 LoadUnits = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "load units")]
 Ratio = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "ratio")]
+Price = Annotated[
+    float | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a number, or 0 for unknown", "currency per hour")
+]
+Currency = Annotated[
+    str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Z]{3}"), Kind('three capital letters of ISO 4217, such as "EUR"')
+]
 Instances = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "instances")]
 Attempts = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "attempts")]
 Connections = Annotated[int | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a whole number", "connections")]

@@ -179,7 +179,8 @@ def _pool(settings: PoolSettings) -> Iterator[Finding]:
         mend = "; mend args or secret_files of this pool" if problem.kind is FaultKind.DENIED else ""
         yield _fail("pool", f"{problem.text}{mend}", down=problem.peer_down)
     if not problems:
-        yield _ok("pool", f'pool "{settings.name}": {settings.driver} answers, and lets us in')
+        price = "" if settings.price is None else f"; {settings.price:g} {settings.currency} an hour for each instance"
+        yield _ok("pool", f'pool "{settings.name}": {settings.driver} answers, and lets us in{price}')
 
 
 def _control(settings: Settings) -> Iterator[Finding]:
