@@ -21,6 +21,7 @@ from burstd.model.plans import (
     Plan,
     Record,
     RecordCooldowns,
+    RecordLearned,
     RecordOrders,
     RecordPool,
     Report,
@@ -82,6 +83,8 @@ def _store(actions: Sequence[Action], ports: Ports) -> None:
                     roster.save_cooldowns(cooldowns)
                 case RecordOrders(orders):
                     roster.save_orders(orders)
+                case RecordLearned(policy, text):
+                    roster.save_learned(policy, text)
                 case _:
                     pass
     except BurstdError as error:

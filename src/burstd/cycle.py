@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from burstd.act import act
 from burstd.decide import decide
@@ -15,7 +16,7 @@ from burstd.decide.orders import carry_out
 from burstd.model.decision import Memory
 from burstd.model.event import Event
 from burstd.model.orders import Order
-from burstd.model.plans import Report
+from burstd.model.plans import RecordLearned, Report
 from burstd.model.policy import Policy
 from burstd.model.turn import Turn
 from burstd.observe import observe
@@ -39,7 +40,7 @@ class Cycle:
         self.policy = policy
         self._new_operation = new_operation
         self._dry_run = dry_run
-        self._memory = Memory(new=not single)
+        self._memory = Memory(new=not single, stored=None)
         self._number = 0
         self._told = ""
 
@@ -57,7 +58,7 @@ class Cycle:
         told, kept = narrate(snapshot, decision, planned, report, self._told)
         if kept and not self._dry_run:
             self.ports.roster.add_events(kept)
-        self._memory, self._told = decision.memory, told
+        self._memory, self._told = _after(decision.memory, report), told
         self._number += 1
         return Turn(
             number=self._number,
@@ -86,3 +87,10 @@ class Cycle:
     def _operations(self) -> Iterator[str]:
         while True:
             yield self._new_operation()
+
+
+def _after(memory: Memory, report: Report) -> Memory:
+    """The memory for the next cycle: what could not be stored in this one is still to be."""
+    actions = [each.action for each in report.done if each.fault is None]
+    stored = {each.policy: each.text for each in actions if isinstance(each, RecordLearned)}
+    return replace(memory, stored={**(memory.stored or {}), **stored}) if stored else memory

@@ -45,6 +45,7 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
         pools=roster.pools(),
         memory=memory,
         windows=tuple(ports.calendar.windows(now)),
+        learned=roster.learned() if memory.stored is None else None,
     )
 
 

@@ -149,6 +149,14 @@ class Roster(Protocol):
         """Store how one pool has behaved."""
         ...
 
+    def learned(self) -> Mapping[str, str]:
+        """What the policies have learned: by a policy's name the text that it stored last, which is nobody else's to read."""
+        ...
+
+    def save_learned(self, policy: str, text: str) -> None:
+        """Store what one policy has learned."""
+        ...
+
     def events(self, limit: int) -> Sequence[Event]:
         """The newest events, oldest of them first."""
         ...

@@ -299,6 +299,35 @@ def test_an_older_file_climbs_the_ladder_and_keeps_its_records(state: Path, monk
         roster.close()
 
 
+def test_a_file_of_the_first_schema_is_brought_up_to_this_one_and_keeps_its_fleet(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite, "LADDER", sqlite.LADDER[:1])
+        with contextlib.suppress(Unreachable):  # today's burstd asks the old file for what was not in it
+            SqliteRoster(state)
+    path = state / "roster.db"
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        assert db.execute("PRAGMA user_version").fetchall() == [(1,)]
+        assert db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'learned'").fetchall() == [(0,)]
+        record = sqlite._INSTANCE.dump_json(instance(1, Phase.IN_SERVICE)).decode()
+        db.execute("INSERT INTO instance (operation, record) VALUES (?, ?)", (instance(1, Phase.IN_SERVICE).operation, record))
+    for expected in ({}, {"weight": "{}"}):
+        roster = SqliteRoster(state)
+        assert (list(roster.fleet()), dict(roster.learned())) == ([instance(1, Phase.IN_SERVICE)], expected)
+        roster.save_learned("weight", "{}")
+        roster.close()
+
+
+@pytest.mark.parametrize("strange", [b"\xff\x00{", 7, 0.5, ""])
+def test_strange_text_of_a_policy_holds_no_fleet_up(state: Path, strange: object) -> None:
+    path = filled(state)
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO learned (policy, text) VALUES ('weight', ?)", (strange,))
+    roster = SqliteRoster(state)
+    assert isinstance(roster.learned()["weight"], str)
+    assert len(roster.fleet()) == 199
+    roster.close()
+
+
 def test_a_step_of_the_ladder_that_fails_leaves_the_file_as_it_was(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     filled(state)
     with monkeypatch.context() as patch:

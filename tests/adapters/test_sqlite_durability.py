@@ -35,6 +35,11 @@ WRITTEN: Final[dict[str, tuple[Callable[[SqliteRoster], object], Callable[[Sqlit
         lambda roster: roster.pools(),
         {"oslo": PoolState("oslo", 2, NOW, "out of stock")},
     ),
+    "save_learned": (
+        lambda roster: roster.save_learned("weight", '{"trim": 1.0}'),
+        lambda roster: dict(roster.learned()),
+        {"weight": '{"trim": 1.0}'},
+    ),
     "add_events": (
         lambda roster: roster.add_events([Event(NOW, "daemon", "", "started")]),
         lambda roster: roster.events(9),

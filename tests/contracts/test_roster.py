@@ -69,7 +69,13 @@ SERVING = replace(
 def test_a_new_roster_knows_nothing_but_its_owner(roster: Roster) -> None:
     assert len(roster.owner()) == 32
     assert int(roster.owner(), 16) >= 0
-    assert (list(roster.fleet()), dict(roster.ended()), dict(roster.pools()), list(roster.events(9))) == ([], {}, {}, [])
+    assert (list(roster.fleet()), dict(roster.ended()), dict(roster.pools()), dict(roster.learned()), list(roster.events(9))) == (
+        [],
+        {},
+        {},
+        {},
+        [],
+    )
     assert (roster.orders(), roster.cooldowns()) == (Orders(), Cooldowns())
 
 
@@ -149,6 +155,15 @@ def test_pools_come_back_by_name(durable: Durable) -> None:
     for state in (PoolState("oslo", 1), dublin, oslo):
         durable.roster.save_pool(state)
     assert dict(durable.roster.pools()) == dict(durable.reopened().pools()) == {"oslo": oslo, "dublin": dublin}
+
+
+def test_what_the_policies_have_learned_comes_back_to_the_letter_by_name(durable: Durable) -> None:
+    large = "[" + ",".join(f"{each / 7}" for each in range(12_000)) + "]"  # ring buffers and a forecaster, in about 200 kB
+    durable.roster.save_learned("weight", "{}")
+    durable.roster.save_learned("demand", large)
+    durable.roster.save_learned("weight", '{"said": "no" \N{EM DASH} twice}\n')
+    for roster in durable.now_and_reopened():
+        assert dict(roster.learned()) == {"demand": large, "weight": '{"said": "no" \N{EM DASH} twice}\n'}
 
 
 def test_the_newest_events_are_told_oldest_of_them_first(durable: Durable) -> None:

@@ -16,7 +16,20 @@ from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Cooldowns, Orders, Override, Pause, Phase, PoolState
 from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetState, SetWeight
 from burstd.model.load import Sample
-from burstd.model.plans import Action, CallCloud, Done, EditGateway, Note, Plan, Record, RecordCooldowns, RecordOrders, RecordPool, Report
+from burstd.model.plans import (
+    Action,
+    CallCloud,
+    Done,
+    EditGateway,
+    Note,
+    Plan,
+    Record,
+    RecordCooldowns,
+    RecordLearned,
+    RecordOrders,
+    RecordPool,
+    Report,
+)
 from burstd.model.policy import Policy
 from burstd.model.turn import Turn
 from tests.turns import NOW, POLICY, gateway, instance, quiet_turn, rich_turn, server
@@ -279,6 +292,7 @@ NEW = instance(7, Phase.REQUESTED)
         (RecordPool(PoolState("oslo", 2)), "oslo", "record 2 failures in a row of pool oslo"),
         (RecordCooldowns(Cooldowns()), "", "record when the fleet last grew and shrank"),
         (RecordOrders(Orders()), "", "record the orders that are left"),
+        (RecordLearned("weight", "{}"), "weight", "record what weight has learned"),
         (CallCloud(CreateCall("a", NEW.request)), NEW.name, f"create {NEW.name} in pool dublin (size small, image debian-12)"),
         (CallCloud(DestroyCall("a", "oslo", "i-3")), "i-3", "destroy machine i-3 in pool oslo"),
         (EditGateway(AddServer("b", "127.1.0.1", 80, 4)), "b", "add b to HAProxy at 127.1.0.1:80 with weight 4, without traffic yet"),

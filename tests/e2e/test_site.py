@@ -103,3 +103,14 @@ def test_a_killed_daemon_finds_its_instances_again_and_neither_loses_nor_doubles
     assert all(each["requests"] > served[each["name"]] for each in after["instances"])  # never taken out of HAProxy
     busy.serve(100)
     assert busy.errors() == []
+
+
+def test_a_killed_daemon_goes_on_with_the_weight_that_it_had_reckoned(busy: Busy) -> None:
+    wait_until(lambda: busy.site.ask("/v1/explain")["weight"]["reason"].startswith("the cores carry"), "the capacity is learned", within=30)
+    assert busy.site.daemon is not None
+    busy.site.daemon.kill()
+    busy.site.start_daemon()
+    told = busy.site.ask("/v1/events")["events"]
+    start = max(number for number, each in enumerate(told) if "has started" in each["text"])
+    first = next(each["text"] for each in told[start:] if each["kind"] == "cycle")
+    assert "the request rate is not known yet" in first  # and not: the cores' capacity is not learned yet

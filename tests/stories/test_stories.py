@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -13,10 +14,10 @@ from burstd.model.cloud import CreateCall
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Pause, Phase
 from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
-from burstd.model.plans import CallCloud
+from burstd.model.plans import CallCloud, RecordLearned
 from burstd.model.window import Window
 from tests.given import CORES, policy
-from tests.theatre import Theatre
+from tests.theatre import STEP, Theatre
 
 
 def told(theatre: Theatre, *patterns: str) -> None:
@@ -329,6 +330,63 @@ def test_when_an_intent_cannot_be_stored_nothing_is_done(monkeypatch: pytest.Mon
     made = site.step()
     assert (site.world.machines, [each.peer for each in made.report.faults]) == ([], ["roster"])
     assert made.report.skipped != ()
+
+
+def busy(site: Theatre, seconds: float, *, core: int = 90, burst: int = 20) -> None:
+    """Serve so many requests/s on each server, 40 ms of CPU each on the cores, which stand at their target."""
+    for _ in range(int(seconds / STEP)):
+        for server in site.gateway.servers.values():
+            server.requests += int((core if server.static else burst) * STEP)
+        for name in CORES:
+            site.load.set(name, 3.5, cpus=4, busy_seconds=site.gateway.servers[name].requests * 0.04)
+        site.step()
+
+
+def test_after_a_restart_the_weight_goes_on_from_what_it_knew() -> None:
+    site = Theatre(under=policy(routing={"burst_weight": None}))
+    site.cycle.order(ScaleTo(1, "anna"))
+    site.run(60)
+    assert site.turns[-1].decision.weight == 100
+    busy(site, 60)
+    before = site.turns[-1].decision
+    assert before.weight is not None
+    assert 100 > before.weight > 1
+    assert before.weight_reason.startswith("the cores carry")
+    site.restart()
+    busy(site, 10)
+    first, second = (turn.decision for turn in site.turns[-2:])
+    assert (first.weight, first.weight_reason) == (before.weight, "the request rate is not known yet")
+    assert second.weight_reason.startswith("the cores carry")
+    assert second.weight == pytest.approx(before.weight, rel=0.1)
+    assert second.memory.watched_since == site.turns[-2].snapshot.now  # a window is begun anew
+
+
+def test_a_damaged_text_of_what_was_learned_is_said_once_and_replaced() -> None:
+    site = Theatre(under=policy(routing={"burst_weight": None}))
+    site.roster.save_learned("weight", '{"version": 1, "work": {"core-oslo-01": NaN}, "trim": -1.0, "weight": 0}')
+    site.restart()
+    site.step()
+    busy(site, 60)
+    assert [each.text for each in site.roster.events(100) if "learned" in each.text and each.kind == "instance"] == [
+        'what the roster holds as learned by "weight" cannot be read: it is dropped, and learned anew'
+    ]
+    assert json.loads(site.roster.learned()["weight"])["work"] == dict.fromkeys(CORES, pytest.approx(0.04))
+
+
+def test_what_could_not_be_stored_of_what_was_learned_is_stored_later_and_in_a_calm_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Theatre(under=policy(routing={"burst_weight": None}))
+
+    def full(*_: object) -> None:
+        raise Unreachable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.roster, "save_learned", full)
+        busy(site, 60)
+        assert {each.peer for turn in site.turns for each in turn.report.faults} == {"roster"}
+    busy(site, 5)
+    assert json.loads(site.roster.learned()["weight"])["work"] == dict.fromkeys(CORES, pytest.approx(0.04))
+    busy(site, 60)
+    assert not any(isinstance(each, RecordLearned) for turn in site.turns[-10:] for each in turn.plan.actions)
 
 
 def test_a_scheduled_window_is_opened_early_held_through_low_load_and_given_back() -> None:

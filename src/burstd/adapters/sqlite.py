@@ -35,6 +35,7 @@ LADDER: Final = (
     CREATE TABLE pool (name TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE event (serial INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL);
     """,
+    "CREATE TABLE learned (policy TEXT PRIMARY KEY, text TEXT NOT NULL);",
 )
 """The schema's steps: step N brings a file from user_version N to N + 1. A released step is never changed, only followed by another."""
 
@@ -152,6 +153,17 @@ class SqliteRoster:
         with self._transaction():
             self._db.execute("REPLACE INTO pool (name, record) VALUES (?, ?)", (state.pool, _POOL.dump_json(state).decode()))
 
+    def learned(self) -> Mapping[str, str]:
+        """What the policies have learned, as text by name. Strange text is the policy's to refuse: a fleet is not held up by it."""
+        with self._explained():
+            rows = self._db.execute("SELECT CAST(policy AS BLOB), CAST(text AS BLOB) FROM learned ORDER BY policy").fetchall()
+        return {policy.decode(errors="replace"): text.decode(errors="replace") for policy, text in rows}
+
+    def save_learned(self, policy: str, text: str) -> None:
+        """Store what one policy has learned."""
+        with self._transaction():
+            self._db.execute("REPLACE INTO learned (policy, text) VALUES (?, ?)", (policy, text))
+
     def events(self, limit: int) -> Sequence[Event]:
         """The newest events, oldest of them first."""
         with self._explained():
@@ -198,7 +210,7 @@ class SqliteRoster:
                 self._owner = self._know_owner(state_dir)
                 self._ended = self._read_ended()
                 # Whatever cannot be read is found now, while nobody counts on it yet.
-                self.fleet(), self.orders(), self.cooldowns(), self.pools()
+                self.fleet(), self.orders(), self.cooldowns(), self.pools(), self.learned()
             except BaseException as error:
                 # Without the copy of the owner the folder would look like that of a first start.
                 if _is_damage(error) and owner_of(state_dir) is not None:

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
 from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
-from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordCooldowns, RecordOrders, RecordPool
+from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordCooldowns, RecordLearned, RecordOrders, RecordPool
 
 
 def describe(action: Action) -> tuple[str, str]:  # noqa: PLR0911 - one answer for each kind of action
@@ -20,6 +20,8 @@ def describe(action: Action) -> tuple[str, str]:  # noqa: PLR0911 - one answer f
             return "", "record when the fleet last grew and shrank"
         case RecordOrders():
             return "", "record the orders that are left"
+        case RecordLearned(policy):
+            return policy, f"record what {policy} has learned"
         case CallCloud(call):
             return _cloud(call)
         case EditGateway(edit):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from burstd.decide.fallback import fall_back
+from burstd.decide.lessons import forget_ended, lessons, recall
 from burstd.decide.merge import merge
 from burstd.decide.schedule import keep_windows
 from burstd.decide.signal import Signal, read_signal
@@ -23,9 +24,11 @@ from burstd.model.snapshot import Snapshot
 
 def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     """The merged, clamped wish of all policies for this cycle, with every reason."""
+    recalled, notes = recall(snapshot)
+    snapshot = replace(snapshot, memory=recalled)
     signal = read_signal(snapshot, policy)
     traffic, process = remember(snapshot, policy)
-    memory = replace(snapshot.memory, samples=signal.samples, traffic=traffic, process=process)
+    memory = replace(forget_ended(snapshot, policy), samples=signal.samples, traffic=traffic, process=process)
     weighing = weigh(snapshot, policy, memory)
     wanted = [each for each in snapshot.fleet if each.name not in snapshot.orders.drains]
     situation = Situation(
@@ -40,6 +43,15 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     extra = (fallback, keep_windows(snapshot, situation.current))
     proposals = (proposal, *(each for each in extra if each is not None))
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
+    memory = replace(
+        weighing.memory,
+        above_since=timers.above_since,
+        below_since=timers.below_since,
+        blind_since=blind_since,
+        watched_since=timers.watched_since,
+        proposals=timers.proposals,
+        new=False,
+    )
     return Decision(
         count=merged.count,
         current=situation.current,
@@ -51,17 +63,11 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         weight=weighing.weight,
         weight_reason=weighing.reason,
         core_capacity=weighing.core_capacity,
-        memory=replace(
-            weighing.memory,
-            above_since=timers.above_since,
-            below_since=timers.below_since,
-            blind_since=blind_since,
-            watched_since=timers.watched_since,
-            proposals=timers.proposals,
-            new=False,
-        ),
+        memory=memory,
         core_rate=weighing.core_rate,
         burst_rate=weighing.burst_rate,
+        learned=lessons(memory),
+        notes=notes,
     )
 
 

@@ -24,11 +24,11 @@ from burstd.model.load import Sample
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 
-_LARGEST = 256
+LARGEST = 256
 """HAProxy's own limit of a server's weight."""
 _TRIM_SECONDS = 120.0
 """The learned capacity moves by the load's whole relative error in this time: slower than load1 itself, or it would hunt."""
-_TRIM_RANGE = (0.5, 1.5)
+TRIM_RANGE = (0.5, 1.5)
 """A correction beyond this means that the learning is wrong, and the threshold policy must answer, not the weights."""
 
 
@@ -114,13 +114,13 @@ def _share(total: float, capacity: float, carried: float) -> float:
 
 def _settle(solved: float, last: int | None, tolerance: float) -> int:
     """The solved weight as HAProxy takes it; a change within the tolerance is left alone."""
-    weight = max(1, min(_LARGEST, round(solved)))
+    weight = max(1, min(LARGEST, round(solved)))
     return last if last is not None and abs(weight - last) <= tolerance * last else weight
 
 
 def _fallback(cores: Sequence[ServerRow]) -> int:
     """Before anything is learned a burst server counts like a core server."""
-    return max(1, min(_LARGEST, round(fmean(row.weight for row in cores)))) if cores else _LARGEST
+    return max(1, min(LARGEST, round(fmean(row.weight for row in cores)))) if cores else LARGEST
 
 
 def _total(rates: Iterable[float | None]) -> float | None:
@@ -183,5 +183,5 @@ def _trim(scene: _Scene) -> _Scene:
         target = fmean(_target(scene.policy, sample.cpus or 1) for sample in memory.samples.values())
         error = max(-1.0, min(1.0, (target - fmean(seen)) / target))
         trim *= 1 + error * min(1.0, (now - memory.trimmed_at) / _TRIM_SECONDS)
-        trim = max(_TRIM_RANGE[0], min(_TRIM_RANGE[1], trim))
+        trim = max(TRIM_RANGE[0], min(TRIM_RANGE[1], trim))
     return replace(scene, memory=replace(memory, trim=trim, trimmed_at=now))

@@ -51,6 +51,8 @@ class Decision:
         memory: what the next cycle must know.
         core_rate: requests/s that the core servers take now; None while unknown.
         burst_rate: requests/s that the burst servers take now; None while unknown.
+        learned: what is worth storing of what the policies have learned, as text by policy; empty: nothing new.
+        notes: what an operator should hear of how it was decided, once.
     """
 
     count: int
@@ -66,6 +68,8 @@ class Decision:
     memory: Memory
     core_rate: float | None = None
     burst_rate: float | None = None
+    learned: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,10 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What deciding remembers between cycles; lost at a restart on purpose, so that every window starts in full again.
+    """What deciding remembers between cycles.
+
+    Lost at a restart on purpose, so that every window starts in full again; but for what was learned (work, trim, weight), which has no
+    time in it and is stored in the roster (`burstd.decide.lessons`).
 
     Attributes:
         samples: the last good sample by core server.
@@ -103,6 +110,7 @@ class Memory:
         trimmed_at: when the trim was last moved.
         weight: the weight decided last; None before the first.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
+        stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
 
     samples: Mapping[str, Sample] = field(default_factory=dict)
@@ -118,3 +126,4 @@ class Memory:
     trimmed_at: float | None = None
     weight: int | None = None
     new: bool = False
+    stored: Mapping[str, str] | None = field(default_factory=dict)

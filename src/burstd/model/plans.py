@@ -40,6 +40,14 @@ class RecordOrders:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordLearned:
+    """Store what a policy has learned, as its own text."""
+
+    policy: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallCloud:
     """Start a slow call on a worker; its outcome is a field of a later snapshot."""
 
@@ -60,7 +68,7 @@ class Note:
     text: str
 
 
-Action = Record | RecordPool | RecordCooldowns | RecordOrders | CallCloud | EditGateway | Note
+Action = Record | RecordPool | RecordCooldowns | RecordOrders | RecordLearned | CallCloud | EditGateway | Note
 
 KINDS: Final = {
     CreateCall: "create",
@@ -75,6 +83,7 @@ KINDS: Final = {
     RecordPool: "record_pool",
     RecordCooldowns: "record_cooldowns",
     RecordOrders: "record_orders",
+    RecordLearned: "record_learned",
     Note: "note",
 }
 """Every kind of action by what it carries, as logs, metrics and the API name it."""

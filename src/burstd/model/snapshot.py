@@ -32,6 +32,7 @@ class Snapshot:
         pools: how the pools have behaved, by name; a pool that never failed is absent.
         memory: what the last decision left behind.
         windows: of the schedules, those that are open or soon will be.
+        learned: what an earlier process has learned, as text by policy; None: this one has read it before.
     """
 
     now: float
@@ -47,3 +48,4 @@ class Snapshot:
     pools: Mapping[str, PoolState] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     windows: tuple[Window, ...] = ()
+    learned: Mapping[str, str] | None = None

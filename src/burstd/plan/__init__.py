@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from burstd.model.decision import Decision
-from burstd.model.plans import Plan, RecordOrders
+from burstd.model.plans import Note, Plan, RecordLearned, RecordOrders
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.draft import Draft
@@ -49,6 +49,8 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
     leave(draft)
     destroy(draft)
     _settle_orders(draft)
+    draft.records.extend(RecordLearned(name, text) for name, text in decision.learned.items())
+    draft.notes.extend(map(Note, decision.notes))
     actions = (*draft.records, *draft.edits, *draft.calls, *draft.notes)
     return enforce(Plan(actions, waiting=tuple(draft.waiting)), snapshot, decision, policy)
 

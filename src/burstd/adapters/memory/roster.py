@@ -20,6 +20,7 @@ class MemoryRoster:
         self._orders = Orders()
         self._cooldowns = Cooldowns()
         self._pools: dict[str, PoolState] = {}
+        self._learned: dict[str, str] = {}
         self._events: deque[Event] = deque(maxlen=10_000)
 
     def owner(self) -> str:
@@ -67,6 +68,14 @@ class MemoryRoster:
     def save_pool(self, state: PoolState) -> None:
         """Store how one pool has behaved."""
         self._pools[state.pool] = state
+
+    def learned(self) -> Mapping[str, str]:
+        """What the policies have learned, as text by name."""
+        return dict(self._learned)
+
+    def save_learned(self, policy: str, text: str) -> None:
+        """Store what one policy has learned."""
+        self._learned[policy] = text
 
     def events(self, limit: int) -> Sequence[Event]:
         """The newest events, oldest of them first."""

@@ -1,0 +1,92 @@
+"""What the burst weight has learned, as the text that the roster keeps of it over a restart.
+
+All of it or nothing: what is damaged, strange or of another version is dropped, and learned anew within minutes. No time is in it,
+so that it holds on any clock; windows that need an unbroken run of samples are not in it, since a restart is a gap in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from burstd.decide.weight import LARGEST, TRIM_RANGE
+from burstd.model.decision import Memory
+from burstd.model.policy import Policy
+from burstd.model.snapshot import Snapshot
+
+WEIGHT: Final = "weight"
+"""The policy's name in the roster."""
+_VERSION: Final = 1
+_WORK_RANGE: Final = (1e-9, 1e4)
+"""CPU seconds that a request can cost: between these lies whatever was ever measured over a minute, and far outside it whatever harms."""
+_NOISE: Final = 0.1
+"""A relative change below this is not worth a write to the disk: what one minute shows differs as much from the next one."""
+
+
+class _StrangeError(ValueError):
+    """The text is not what this version writes."""
+
+
+def recall(snapshot: Snapshot) -> tuple[Memory, tuple[str, ...]]:
+    """The memory to decide with: in the first cycle of a process with what an earlier one has learned; and what to say of that."""
+    memory, learned = snapshot.memory, snapshot.learned
+    if learned is None:
+        return memory, ()
+    memory = replace(memory, stored=learned)
+    if WEIGHT not in learned:
+        return memory, ()
+    try:
+        return _read(learned[WEIGHT], memory), ()
+    except _StrangeError:
+        return memory, (f'what the roster holds as learned by "{WEIGHT}" cannot be read: it is dropped, and learned anew',)
+
+
+def lessons(memory: Memory) -> Mapping[str, str]:
+    """What is worth storing now: by policy, what differs from what is stored by more than noise."""
+    if not memory.work:
+        return {}
+    stored = (memory.stored or {}).get(WEIGHT)
+    if stored is not None:
+        try:
+            if not _moved(_read(stored, Memory()), memory):
+                return {}
+        except _StrangeError:
+            pass  # it was dropped when it was read, and is now replaced
+    return {WEIGHT: json.dumps({"version": _VERSION, "work": dict(memory.work), "trim": memory.trim, "weight": memory.weight})}
+
+
+def forget_ended(snapshot: Snapshot, policy: Policy) -> Memory:
+    """The snapshot's memory without the work of servers that are no more: every instance has a name of its own, for ever."""
+    memory = snapshot.memory
+    names = {core.server for core in policy.cores} | {each.name for each in snapshot.fleet}
+    return replace(memory, work={name: cost for name, cost in memory.work.items() if name in names})
+
+
+def _read(text: str, memory: Memory) -> Memory:
+    """The memory with what the text tells.
+
+    Raises:
+        _StrangeError: it tells something else.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _StrangeError from error
+    match found:
+        case {"version": version, "work": dict(work), "trim": float(trim), "weight": None | int() as weight} if (
+            version == _VERSION
+            and all(isinstance(cost, float) and _WORK_RANGE[0] <= cost <= _WORK_RANGE[1] for cost in work.values())
+            and TRIM_RANGE[0] <= trim <= TRIM_RANGE[1]
+            and (weight is None or (1 <= weight <= LARGEST and not isinstance(weight, bool)))
+        ):
+            return replace(memory, work=work, trim=trim, weight=weight)
+    raise _StrangeError
+
+
+def _moved(stored: Memory, memory: Memory) -> bool:
+    if (stored.weight, stored.work.keys()) != (memory.weight, memory.work.keys()):
+        return True
+    pairs = [(stored.trim, memory.trim), *((cost, memory.work[name]) for name, cost in stored.work.items())]
+    return any(abs(now - before) > _NOISE * before for before, now in pairs)
