@@ -73,7 +73,8 @@ class Ec2Site:
 
     def servers(self) -> set[str]:
         """Names of the instances that HAProxy lists."""
-        return {server.name for server in self.gateway.haproxy.gateway().read().servers} - {core.name for core in self.gateway.cores}
+        listed = {line.row.name for line in self.gateway.haproxy.gateway().read().lines}
+        return listed - {core.name for core in self.gateway.cores}
 
     def converged(self, serving: int, waiting: int = 0) -> None:
         """Wait until so many instances serve and so many wait for their check path; cloud, roster and HAProxy agree on each."""

@@ -14,7 +14,7 @@ from burstd.model.fleet import ENDED, Instance, Phase
 from burstd.model.gateway import GatewayView, ServerRow, ServerStatus
 from burstd.model.load import Reading, Sample
 from burstd.model.plans import CallCloud, EditGateway, Plan, Record
-from burstd.model.policy import FleetPolicy, LoadPolicy, Policy, RoutingPolicy
+from burstd.model.policy import BackendPolicy, FleetPolicy, LoadPolicy, Policy, RoutingPolicy
 from burstd.model.snapshot import Snapshot
 from burstd.plan import plan
 from tests.turns import NOW, OWNER, POLICY, gateway, instance, server
@@ -29,11 +29,13 @@ def policy(
 ) -> Policy:
     """The house's policy with some keys changed; the windows are short so that a test's steps are few."""
     short: dict[str, Any] = {"scale_in_after": 60.0, "cooldown_out": 60.0, "cooldown_in": 60.0, "stabilization": 60.0, "warm_up": 30.0}
+    routed: dict[str, Any] = {"burst_weight": 10, **(routing or {})}
+    backend = BackendPolicy(weight=routed.pop("burst_weight"), maxconn=routed.pop("maxconn", None))
     return replace(
         POLICY,
         load=LoadPolicy(**{**short, **(load or {})}),
         fleet=FleetPolicy(**{"minimum": 0, "maximum": 4, **(fleet or {})}),
-        routing=RoutingPolicy(**{"burst_weight": 10, **(routing or {})}),
+        routing=RoutingPolicy(**{"backends": (backend,), **routed}),
     )
 
 
@@ -108,7 +110,7 @@ def decision(count: int, *, current: int | None = None, weight: int | None = 10,
         proposals=(),
         signal=1.0,
         scale_in_allowed=allowed,
-        weight=weight,
+        weights={} if weight is None else {"app_cluster": weight},
         weight_reason="the test's",
         core_capacity=None,
         memory=Memory(),

@@ -22,7 +22,7 @@ from burstd.model.decision import Decision, Direction, Memory, Proposal
 from burstd.model.event import Event
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Instance, Orders, Override, Pause, Phase, PoolState
-from burstd.model.gateway import AddServer, AdminState, GatewayView, ServerRow, ServerStatus, SetState
+from burstd.model.gateway import AddServer, AdminState, BackendView, GatewayView, ServerRow, ServerStatus, SetState
 from burstd.model.load import Sample
 from burstd.model.plans import CallCloud, Done, EditGateway, Plan, Record, Report, Violation
 from burstd.model.policy import CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy
@@ -71,7 +71,7 @@ def server(name: str, weight: int, status: ServerStatus = ServerStatus.UP) -> Se
 
 def gateway(*servers: ServerRow) -> GatewayView:
     """HAProxy with these servers."""
-    return GatewayView((2, 6, 12), 4711, NOW - 3600, servers, requests=200, balance="roundrobin")
+    return GatewayView((2, 6, 12), 4711, NOW - 3600, (BackendView("app_cluster", servers, requests=200, balance="roundrobin"),))
 
 
 def quiet_turn(number: int = 1, load: float = 1.25) -> Turn:
@@ -92,7 +92,7 @@ def quiet_turn(number: int = 1, load: float = 1.25) -> Turn:
         proposals=(Proposal("threshold", Direction.HOLD, 0, f"load {load} is below 4.0"),),
         signal=load,
         scale_in_allowed=True,
-        weight=None,
+        weights={},
         weight_reason="no burst server",
         core_capacity=None,
         memory=Memory(samples=samples),
@@ -132,8 +132,8 @@ def rich_turn(number: int = 2) -> Turn:
         pools={"oslo": PoolState("oslo", failures=2, barred_until=NOW + 60, reason="out of stock")},
     )
     create, destroy = CallCloud(CreateCall(syncing.operation, syncing.request)), CallCloud(DestroyCall(leaving.operation, "oslo", "i-3"))
-    add = EditGateway(AddServer(serving.name, "127.1.0.1", 80, 40))
-    ready = EditGateway(SetState(serving.name, AdminState.READY))
+    add = EditGateway(AddServer("app_cluster", serving.name, "127.1.0.1", 80, 40))
+    ready = EditGateway(SetState("app_cluster", serving.name, AdminState.READY))
     refused = Fault("haproxy", FaultKind.REJECTED, "no such server")
     plan = Plan(
         (Record(syncing), create, destroy, add, ready),
@@ -149,7 +149,7 @@ def rich_turn(number: int = 2) -> Turn:
             current=2,
             direction=Direction.OUT,
             signal=6.5,
-            weight=40,
+            weights={"app_cluster": 40},
             core_rate=60.0,
             burst_rate=20.0,
             core_capacity=35.0,

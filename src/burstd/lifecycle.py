@@ -38,6 +38,7 @@ TRANSITIONS: Final[dict[Phase, dict[Phase, str]]] = {
     },
     Phase.JOINING: {
         Phase.IN_SERVICE: "HAProxy's own health check passes",
+        Phase.STANDBY: "HAProxy's own health check passes, and it is kept as the reserve",
         Phase.DRAINING: "the join deadline is past, or it is no longer wanted",
     },
     Phase.IN_SERVICE: {

@@ -76,7 +76,7 @@ class Metrics:
         self._stopped = gauge("pool_stopped", "1 while a pool is barred for what somebody must mend.", "pool")
         self._pool_failures = gauge("pool_consecutive_failures", "Failures of a pool in a row.", "pool")
 
-        self._weight = gauge("rotation_weight", "Sum of the weights of the servers that take traffic now.", "role")
+        self._weight = gauge("rotation_weight", "Sum of the weights of the servers that take traffic now.", "backend", "role")
         self._burst_weight = gauge("burst_weight", "The weight wanted for every burst server; NaN while they are left alone.")
         self._rate = gauge("requests_per_second", "Requests per second that a role's servers take, over the last seconds.", "role")
         self._share = gauge("burst_traffic_ratio", "Share of the requests that the burst servers take, 0 to 1; NaN while unknown.")
@@ -179,9 +179,10 @@ class Metrics:
             self._haproxy.labels(".".join(map(str, view.version))).set(1)
             cores = {core.server for core in policy.cores}
             ours = {each.name for each in turn.snapshot.fleet}
-            turning = [row for row in view.servers if row.status in {ServerStatus.UP, ServerStatus.NO_CHECK} and not row.backup]
-            for role, names in (("core", cores), ("burst", ours)):
-                self._weight.labels(role).set(sum(row.weight for row in turning if row.name in names))
+            for backend in view.backends:
+                turning = [row for row in backend.servers if row.status in {ServerStatus.UP, ServerStatus.NO_CHECK} and not row.backup]
+                for role, names in (("core", cores), ("burst", ours)):
+                    self._weight.labels(backend.name, role).set(sum(row.weight for row in turning if row.name in names))
         self._haproxy_age.set(_known(None if self._haproxy_at is None else now - self._haproxy_at))
         decision = turn.decision
         self._burst_weight.set(_known(decision.weight))

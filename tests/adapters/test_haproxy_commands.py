@@ -24,8 +24,9 @@ from burstd.model.gateway import (
     SetWeight,
 )
 
-COMMANDS = Commands(Problems(Path("/run/haproxy/admin.sock"), "app"), check_interval=1.0)
-ADD = AddServer("burst-1", "10.0.0.9", 80, 10)
+BACKEND = "app"
+COMMANDS = Commands(Problems(Path("/run/haproxy/admin.sock")), check_interval=1.0)
+ADD = AddServer(BACKEND, "burst-1", "10.0.0.9", 80, 10)
 
 
 def test_an_added_server_gets_every_parameter_since_it_inherits_none() -> None:
@@ -36,7 +37,7 @@ def test_an_added_server_gets_every_parameter_since_it_inherits_none() -> None:
 
 
 def test_limit_and_backup_are_said_where_they_are_wanted() -> None:
-    line = COMMANDS.line(AddServer("burst-1", "2001:DB8::9", 80, 10, maxconn=8, backup=True))
+    line = COMMANDS.line(AddServer(BACKEND, "burst-1", "2001:DB8::9", 80, 10, maxconn=8, backup=True))
     assert line.startswith("add server app/burst-1 [2001:db8::9]:80 weight 10 maxconn 8 check ")
     assert line.endswith(" mark-down backup")
 
@@ -46,11 +47,14 @@ def row(address: str, status: ServerStatus) -> ServerRow:
 
 
 def test_an_added_server_is_checked_and_held_back() -> None:
-    assert steps(ADD, None) == (ADD, EnableHealth("burst-1"), SetState("burst-1", AdminState.DRAIN))
+    assert steps(ADD, None) == (ADD, EnableHealth(BACKEND, "burst-1"), SetState(BACKEND, "burst-1", AdminState.DRAIN))
 
 
 def test_an_add_that_broke_off_gets_the_rest() -> None:
-    assert steps(ADD, row("10.0.0.9:80", ServerStatus.MAINT)) == (EnableHealth("burst-1"), SetState("burst-1", AdminState.DRAIN))
+    assert steps(ADD, row("10.0.0.9:80", ServerStatus.MAINT)) == (
+        EnableHealth(BACKEND, "burst-1"),
+        SetState(BACKEND, "burst-1", AdminState.DRAIN),
+    )
 
 
 @pytest.mark.parametrize("status", [status for status in ServerStatus if status is not ServerStatus.MAINT])
@@ -69,15 +73,15 @@ def test_a_server_that_is_there_with_another_address_is_a_clash_and_left_as_it_i
 
 
 def test_one_address_may_be_written_in_two_ways() -> None:
-    assert clash(AddServer("burst-1", "2001:db8:0:0::9", 80, 1), row("[2001:db8::9]:80", ServerStatus.UP)) is None
+    assert clash(AddServer(BACKEND, "burst-1", "2001:db8:0:0::9", 80, 1), row("[2001:db8::9]:80", ServerStatus.UP)) is None
 
 
 def test_every_other_edit_is_one_line() -> None:
-    assert COMMANDS.line(SetState("b", AdminState.READY)) == "set server app/b state ready"
-    assert COMMANDS.line(SetWeight("b", 256)) == "set server app/b weight 256"
-    assert COMMANDS.line(EnableHealth("b")) == "enable health app/b"
-    assert COMMANDS.line(CutSessions("b")) == "shutdown sessions server app/b"
-    assert COMMANDS.line(RemoveServer("b")) == "del server app/b"
+    assert COMMANDS.line(SetState(BACKEND, "b", AdminState.READY)) == "set server app/b state ready"
+    assert COMMANDS.line(SetWeight(BACKEND, "b", 256)) == "set server app/b weight 256"
+    assert COMMANDS.line(EnableHealth(BACKEND, "b")) == "enable health app/b"
+    assert COMMANDS.line(CutSessions(BACKEND, "b")) == "shutdown sessions server app/b"
+    assert COMMANDS.line(RemoveServer(BACKEND, "b")) == "del server app/b"
 
 
 @pytest.mark.parametrize(
@@ -85,8 +89,13 @@ def test_every_other_edit_is_one_line() -> None:
     ["", "a b", "a;b", "a\nb", "a\tb", "a/b", "#1", "a\x00", "a\x7f", "ä", "a\u2028b", "a'b", 'a"b', "a\\b", "$a", "x" * 129, "a\n"],
 )
 def test_a_name_that_could_say_something_else_is_refused(name: str) -> None:
-    edits = (AddServer(name, "10.0.0.9", 80, 10), SetState(name, AdminState.MAINT), SetWeight(name, 1), EnableHealth(name))
-    for edit in (*edits, CutSessions(name), RemoveServer(name)):
+    edits = (
+        AddServer(BACKEND, name, "10.0.0.9", 80, 10),
+        SetState(BACKEND, name, AdminState.MAINT),
+        SetWeight(BACKEND, name, 1),
+        EnableHealth(BACKEND, name),
+    )
+    for edit in (*edits, CutSessions(BACKEND, name), RemoveServer(BACKEND, name)):
         fault = refusal(edit)
         assert fault is not None
         assert fault.kind is FaultKind.REJECTED
@@ -100,18 +109,18 @@ def test_a_name_that_could_say_something_else_is_refused(name: str) -> None:
     ],
 )
 def test_an_address_that_is_no_ip_address_is_refused(address: str) -> None:
-    assert refusal(AddServer("burst-1", address, 80, 10)) is not None
+    assert refusal(AddServer(BACKEND, "burst-1", address, 80, 10)) is not None
 
 
 @pytest.mark.parametrize(
     "edit",
     [
-        AddServer("b", "10.0.0.9", 0, 1),
-        AddServer("b", "10.0.0.9", 65536, 1),
-        AddServer("b", "10.0.0.9", 80, 257),
-        AddServer("b", "10.0.0.9", 80, 1, maxconn=0),
-        SetWeight("b", -1),
-        SetWeight("b", 257),
+        AddServer(BACKEND, "b", "10.0.0.9", 0, 1),
+        AddServer(BACKEND, "b", "10.0.0.9", 65536, 1),
+        AddServer(BACKEND, "b", "10.0.0.9", 80, 257),
+        AddServer(BACKEND, "b", "10.0.0.9", 80, 1, maxconn=0),
+        SetWeight(BACKEND, "b", -1),
+        SetWeight(BACKEND, "b", 257),
     ],
 )
 def test_a_number_out_of_bounds_is_refused(edit: GatewayEdit) -> None:
@@ -124,7 +133,7 @@ CLOSE_TO_ADDRESSES = st.ip_addresses().map(str) | st.text("0123456789abcdef.:%; 
 
 @given(CLOSE_TO_NAMES, CLOSE_TO_ADDRESSES, st.integers(-1, 65536), st.integers(-1, 257))
 def test_what_is_not_refused_is_one_command_about_one_server(name: str, address: str, port: int, weight: int) -> None:
-    add = AddServer(name, address, port, weight, backup=True)
+    add = AddServer(BACKEND, name, address, port, weight, backup=True)
     if refusal(add) is None:
         words = COMMANDS.line(add).split(" ")
         assert len(words) == 22
@@ -133,13 +142,15 @@ def test_what_is_not_refused_is_one_command_about_one_server(name: str, address:
         assert all(re.fullmatch(r"[\w./:\[\]-]+", word, re.ASCII) for word in words)
 
 
-@pytest.mark.parametrize("edit", [RemoveServer("b"), CutSessions("b")], ids=lambda edit: type(edit).__name__)
+@pytest.mark.parametrize("edit", [RemoveServer(BACKEND, "b"), CutSessions(BACKEND, "b")], ids=lambda edit: type(edit).__name__)
 def test_what_is_gone_need_not_go(edit: GatewayEdit) -> None:
     assert COMMANDS.judge(edit, "No such server.") is None
 
 
 @pytest.mark.parametrize(
-    "edit", [SetState("b", AdminState.READY), SetWeight("b", 1), EnableHealth("b")], ids=lambda edit: type(edit).__name__
+    "edit",
+    [SetState(BACKEND, "b", AdminState.READY), SetWeight(BACKEND, "b", 1), EnableHealth(BACKEND, "b")],
+    ids=lambda edit: type(edit).__name__,
 )
 def test_what_is_gone_cannot_be_changed(edit: GatewayEdit) -> None:
     fault = COMMANDS.judge(edit, "No such server.")
@@ -152,7 +163,10 @@ def test_a_warning_before_the_verdict_does_not_hide_it() -> None:
     assert COMMANDS.judge(ADD, "a parameter was adjusted\nNew server registered.") is None
 
 
-@pytest.mark.parametrize("edit", [SetState("b", AdminState.READY), SetWeight("b", 1), EnableHealth("b"), RemoveServer("b"), ADD])
+@pytest.mark.parametrize(
+    "edit",
+    [SetState(BACKEND, "b", AdminState.READY), SetWeight(BACKEND, "b", 1), EnableHealth(BACKEND, "b"), RemoveServer(BACKEND, "b"), ADD],
+)
 def test_unknown_words_are_a_fault_of_one_line(edit: GatewayEdit) -> None:
     fault = COMMANDS.judge(edit, "something new\nin two lines")
     assert fault is not None

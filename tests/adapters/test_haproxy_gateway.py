@@ -54,7 +54,7 @@ def gateway(proxy: HAProxy) -> HAProxyGateway:
 
 
 def adding(server: WebServer, *, weight: int = 100, maxconn: int | None = None, backup: bool = False) -> AddServer:
-    return AddServer(server.name, server.host, server.port, weight, maxconn, backup)
+    return AddServer(BACKEND, server.name, server.host, server.port, weight, maxconn, backup)
 
 
 def process(view: GatewayView) -> tuple[int, float]:
@@ -67,7 +67,7 @@ def apply(gateway: HAProxyGateway, *edits: GatewayEdit) -> None:
 
 
 def row(gateway: HAProxyGateway, name: str) -> ServerRow:
-    found = gateway.read().server(name)
+    found = gateway.read().backends[0].server(name)
     assert found is not None
     return found
 
@@ -81,18 +81,18 @@ def join(gateway: HAProxyGateway, server: WebServer, *, weight: int = 100, maxco
     """The whole joining sequence."""
     apply(gateway, adding(server, weight=weight, maxconn=maxconn, backup=backup))
     wait_until(lambda: row(gateway, server.name).passing, f"{server.name} passes its check")
-    apply(gateway, SetState(server.name, AdminState.READY))
+    apply(gateway, SetState(BACKEND, server.name, AdminState.READY))
 
 
 def test_a_reading_tells_what_haproxy_has(gateway: HAProxyGateway, core: WebServer) -> None:
     wait_until(lambda: row(gateway, "core-1").passing, "the core passes its check")
     view = gateway.read()
     assert view.version >= (2, 6, 0)
-    assert view.balance == "roundrobin"
-    assert view.requests == 0
-    assert view.queued == 0
+    assert view.backends[0].balance == "roundrobin"
+    assert view.backends[0].requests == 0
+    assert view.backends[0].queued == 0
     assert view.removal_grace == (5.0 if view.version < (3, 0, 0) else 0.0)
-    assert view.servers == (
+    assert view.backends[0].servers == (
         ServerRow(
             name="core-1",
             address=f"{core.host}:{core.port}",
@@ -113,7 +113,7 @@ def test_requests_are_counted_by_server_and_for_the_backend(proxy: HAProxy, gate
     with traffic(proxy.host, proxy.port) as flow:
         flow.more(20)
     view = gateway.read()
-    assert view.requests == row(gateway, "core-1").requests >= 20
+    assert view.backends[0].requests == row(gateway, "core-1").requests >= 20
 
 
 def test_a_joining_server_takes_no_request_before_it_is_made_ready(proxy: HAProxy, gateway: HAProxyGateway, burst: WebServer) -> None:
@@ -123,7 +123,7 @@ def test_a_joining_server_takes_no_request_before_it_is_made_ready(proxy: HAProx
         flow.more(30)
         assert row(gateway, burst.name).status is ServerStatus.DRAIN
         assert burst.served == 0
-        apply(gateway, SetState(burst.name, AdminState.READY))
+        apply(gateway, SetState(BACKEND, burst.name, AdminState.READY))
         wait_until(lambda: burst.served, "it takes traffic")
     assert flow.errors == []
     assert row(gateway, burst.name).status is ServerStatus.UP
@@ -145,24 +145,24 @@ def test_a_server_joins_and_leaves_under_load_without_one_lost_request(
     with traffic(proxy.host, proxy.port, keep_alive=keep_alive) as flow:
         join(gateway, burst)
         wait_until(lambda: burst.served > 10, "it takes traffic")
-        apply(gateway, SetState(burst.name, AdminState.DRAIN))
+        apply(gateway, SetState(BACKEND, burst.name, AdminState.DRAIN))
         wait_until(lambda: row(gateway, burst.name).sessions == 0, "its requests in flight have finished")
         served = burst.served
         flow.more(30)
         assert burst.served == served
-        apply(gateway, SetState(burst.name, AdminState.MAINT))
-        remove = RemoveServer(burst.name)
+        apply(gateway, SetState(BACKEND, burst.name, AdminState.MAINT))
+        remove = RemoveServer(BACKEND, burst.name)
         wait_until(lambda: list(gateway.apply([remove], process(gateway.read()))) == [None], "HAProxy lets go of it")
         burst.stop()
         flow.more(30)
     assert flow.errors == []
-    assert gateway.read().server(burst.name) is None
+    assert gateway.read().backends[0].server(burst.name) is None
     assert process(gateway.read()) == before  # no reload, neither out nor in
 
 
 def test_traffic_follows_the_weights(proxy: HAProxy, gateway: HAProxyGateway, burst: WebServer) -> None:
     join(gateway, burst, weight=1)
-    apply(gateway, SetWeight(burst.name, 50))
+    apply(gateway, SetWeight(BACKEND, burst.name, 50))
     assert row(gateway, burst.name).weight == 50
     with traffic(proxy.host, proxy.port) as flow:
         flow.more(300)
@@ -171,7 +171,7 @@ def test_traffic_follows_the_weights(proxy: HAProxy, gateway: HAProxyGateway, bu
 
 
 def test_the_weight_of_a_server_in_maintenance_is_the_one_that_was_set(gateway: HAProxyGateway, burst: WebServer) -> None:
-    apply(gateway, adding(burst, weight=70), SetState(burst.name, AdminState.MAINT))
+    apply(gateway, adding(burst, weight=70), SetState(BACKEND, burst.name, AdminState.MAINT))
     assert row(gateway, burst.name).weight == 70
     assert row(gateway, burst.name).status is ServerStatus.MAINT
 
@@ -208,7 +208,7 @@ def test_added_servers_are_gone_after_a_reload_and_the_reading_names_another_pro
     proxy.reload()
     after = gateway.read()
     assert process(after) != process(before)
-    assert after.server(burst.name) is None
+    assert after.backends[0].server(burst.name) is None
 
 
 def test_edits_meant_for_a_replaced_process_are_not_made(proxy: HAProxy, gateway: HAProxyGateway, burst: WebServer) -> None:
@@ -216,7 +216,7 @@ def test_edits_meant_for_a_replaced_process_are_not_made(proxy: HAProxy, gateway
     proxy.reload()
     with pytest.raises(Unreachable, match="reloaded or restarted"):
         gateway.apply([adding(burst)], process(before))
-    assert gateway.read().server(burst.name) is None
+    assert gateway.read().backends[0].server(burst.name) is None
 
 
 def test_the_pid_alone_does_not_make_it_the_same_process(gateway: HAProxyGateway, burst: WebServer) -> None:
@@ -264,7 +264,7 @@ def test_a_name_that_is_taken_by_another_address_is_a_fault_and_that_server_stay
     gateway: HAProxyGateway, burst: WebServer
 ) -> None:
     join(gateway, burst)
-    other = AddServer(burst.name, "127.0.0.9", burst.port, 100)
+    other = AddServer(BACKEND, burst.name, "127.0.0.9", burst.port, 100)
     fault = gateway.apply([other], process(gateway.read()))[0]
     assert fault is not None
     assert fault.kind is FaultKind.REJECTED
@@ -275,26 +275,37 @@ def test_a_name_that_is_taken_by_another_address_is_a_fault_and_that_server_stay
 
 def test_edits_are_made_in_their_order(gateway: HAProxyGateway, burst: WebServer) -> None:
     apply(gateway, adding(burst))
-    moved = AddServer(burst.name, "127.0.0.9", 81, 30)
-    apply(gateway, SetState(burst.name, AdminState.MAINT), RemoveServer(burst.name), moved, SetWeight(burst.name, 31))
+    moved = AddServer(BACKEND, burst.name, "127.0.0.9", 81, 30)
+    apply(
+        gateway,
+        SetState(BACKEND, burst.name, AdminState.MAINT),
+        RemoveServer(BACKEND, burst.name),
+        moved,
+        SetWeight(BACKEND, burst.name, 31),
+    )
     assert row(gateway, burst.name).address == "127.0.0.9:81"
     assert row(gateway, burst.name).weight == 31
 
 
 def test_removing_what_is_not_there_is_done(gateway: HAProxyGateway) -> None:
-    apply(gateway, RemoveServer("burst-9"), CutSessions("burst-9"))
+    apply(gateway, RemoveServer(BACKEND, "burst-9"), CutSessions(BACKEND, "burst-9"))
 
 
 def test_changing_what_is_not_there_is_a_fault_and_does_not_stop_the_rest(gateway: HAProxyGateway, burst: WebServer) -> None:
-    edits: list[GatewayEdit] = [SetWeight("burst-9", 5), EnableHealth("burst-9"), SetState("burst-9", AdminState.READY), adding(burst)]
+    edits: list[GatewayEdit] = [
+        SetWeight(BACKEND, "burst-9", 5),
+        EnableHealth(BACKEND, "burst-9"),
+        SetState(BACKEND, "burst-9", AdminState.READY),
+        adding(burst),
+    ]
     faults = gateway.apply(edits, process(gateway.read()))
     assert [fault and fault.kind for fault in faults] == [FaultKind.MISSING] * 3 + [None]
-    assert gateway.read().server(burst.name) is not None
+    assert gateway.read().backends[0].server(burst.name) is not None
 
 
 def test_a_server_outside_maintenance_is_not_removed(gateway: HAProxyGateway, burst: WebServer) -> None:
     join(gateway, burst)
-    fault = gateway.apply([RemoveServer(burst.name)], process(gateway.read()))[0]
+    fault = gateway.apply([RemoveServer(BACKEND, burst.name)], process(gateway.read()))[0]
     assert fault is not None
     assert fault.kind is FaultKind.REJECTED
     assert row(gateway, burst.name).status is ServerStatus.UP
@@ -307,14 +318,14 @@ def test_a_server_with_a_request_in_flight_is_removed_only_after_its_sessions_ar
     with traffic(proxy.host, proxy.port, threads=1) as flow:
         burst.delay = 60.0
         wait_until(lambda: row(gateway, burst.name).sessions == 1, "a request is in flight")
-        apply(gateway, SetState(burst.name, AdminState.MAINT))
-        fault = gateway.apply([RemoveServer(burst.name)], process(gateway.read()))[0]
+        apply(gateway, SetState(BACKEND, burst.name, AdminState.MAINT))
+        fault = gateway.apply([RemoveServer(BACKEND, burst.name)], process(gateway.read()))[0]
         assert fault is not None
         assert fault.kind is FaultKind.THROTTLED
         assert "still has connections" in fault.text
-        apply(gateway, CutSessions(burst.name))
+        apply(gateway, CutSessions(BACKEND, burst.name))
         wait_until(lambda: row(gateway, burst.name).sessions == 0, "its session is cut")
-        wait_until(lambda: list(gateway.apply([RemoveServer(burst.name)], process(gateway.read()))) == [None], "it can be removed")
+        wait_until(lambda: list(gateway.apply([RemoveServer(BACKEND, burst.name)], process(gateway.read()))) == [None], "it can be removed")
         flow.more(10)
 
 
@@ -322,7 +333,7 @@ def test_a_server_without_checks_is_seen_and_mended(proxy: HAProxy, gateway: HAP
     proxy.command(f"add server {BACKEND}/{burst.name} {burst.host}:{burst.port} check inter 200ms")
     proxy.command(f"set server {BACKEND}/{burst.name} state ready")
     assert row(gateway, burst.name).status is ServerStatus.NO_CHECK
-    apply(gateway, EnableHealth(burst.name))
+    apply(gateway, EnableHealth(BACKEND, burst.name))
     wait_until(lambda: row(gateway, burst.name).passing, "its checks run")
     assert row(gateway, burst.name).status is ServerStatus.UP
 
@@ -330,12 +341,12 @@ def test_a_server_without_checks_is_seen_and_mended(proxy: HAProxy, gateway: HAP
 @pytest.mark.parametrize(
     "edit",
     [
-        AddServer("core-1", "127.0.0.9", 80, 100),
-        SetState("core-1", AdminState.MAINT),
-        SetWeight("core-1", 0),
-        EnableHealth("core-1"),
-        CutSessions("core-1"),
-        RemoveServer("core-1"),
+        AddServer(BACKEND, "core-1", "127.0.0.9", 80, 100),
+        SetState(BACKEND, "core-1", AdminState.MAINT),
+        SetWeight(BACKEND, "core-1", 0),
+        EnableHealth(BACKEND, "core-1"),
+        CutSessions(BACKEND, "core-1"),
+        RemoveServer(BACKEND, "core-1"),
     ],
     ids=lambda edit: type(edit).__name__,
 )
@@ -346,29 +357,29 @@ def test_a_server_that_is_not_ours_is_never_edited_nor_anything_sent_with_it(
     before = gateway.read()
     with pytest.raises(Bug, match="core-1"):
         gateway.apply([adding(burst), edit], process(before))
-    assert gateway.read().servers == before.servers
+    assert gateway.read().backends[0].servers == before.backends[0].servers
 
 
 def test_an_edit_that_could_say_something_else_is_refused_and_the_rest_is_made(gateway: HAProxyGateway, burst: WebServer) -> None:
-    bad = AddServer("burst-2;del server app_cluster/core-1", burst.host, burst.port, 1)
+    bad = AddServer(BACKEND, "burst-2;del server app_cluster/core-1", burst.host, burst.port, 1)
     faults = gateway.apply([bad, adding(burst)], process(gateway.read()))
     assert [fault and fault.kind for fault in faults] == [FaultKind.REJECTED, None]
-    assert [server.name for server in gateway.read().servers] == ["core-1", "burst-1"]
+    assert [server.name for server in gateway.read().backends[0].servers] == ["core-1", "burst-1"]
 
 
 def test_many_servers_are_added_in_one_exchange(gateway: HAProxyGateway) -> None:
-    edits = [AddServer(f"burst-{number}", f"127.1.0.{number}", 9, 10) for number in range(1, 121)]
+    edits = [AddServer(BACKEND, f"burst-{number}", f"127.1.0.{number}", 9, 10) for number in range(1, 121)]
     apply(gateway, *edits)
-    added = [server for server in gateway.read().servers if is_ours(server.name)]
+    added = [server for server in gateway.read().backends[0].servers if is_ours(server.name)]
     assert [server.name for server in added] == [edit.name for edit in edits]
     assert {server.status for server in added} <= {ServerStatus.DRAIN, ServerStatus.DOWN}
     for state in (AdminState.MAINT, None):
-        apply(gateway, *(SetState(edit.name, state) if state else RemoveServer(edit.name) for edit in edits))
-    assert len(gateway.read().servers) == 1
+        apply(gateway, *(SetState(BACKEND, edit.name, state) if state else RemoveServer(BACKEND, edit.name) for edit in edits))
+    assert len(gateway.read().backends[0].servers) == 1
 
 
 def test_an_ipv6_server_is_added_and_found_again(gateway: HAProxyGateway) -> None:
-    edit = AddServer("burst-6", "2001:db8:0::6", 80, 10)
+    edit = AddServer(BACKEND, "burst-6", "2001:db8:0::6", 80, 10)
     apply(gateway, edit)
     apply(gateway, edit)
     assert row(gateway, "burst-6").address == "[2001:db8::6]:80"
@@ -377,8 +388,8 @@ def test_an_ipv6_server_is_added_and_found_again(gateway: HAProxyGateway) -> Non
 def test_a_socket_of_user_level_can_be_read_and_says_what_to_mend_when_it_comes_to_edits(proxy: HAProxy, burst: WebServer) -> None:
     gateway = HAProxyGateway(proxy.user_socket, BACKEND, is_ours=is_ours)
     view = gateway.read()
-    assert view.servers[0].address == ""
-    assert view.balance == ""
+    assert view.backends[0].servers[0].address == ""
+    assert view.backends[0].balance == ""
     with pytest.raises(Misconfigured, match="level admin"):
         gateway.apply([adding(burst)], process(view))
 
@@ -413,7 +424,7 @@ def test_in_tcp_mode_sessions_are_what_is_counted(proxy: HAProxy, gateway: HAPro
     proxy.reload()
     with traffic(proxy.host, proxy.port, keep_alive=False) as flow:
         flow.more(10)
-    assert gateway.read().requests >= 10
+    assert gateway.read().backends[0].requests >= 10
 
 
 def test_no_edit_needs_no_haproxy(gateway: HAProxyGateway, proxy: HAProxy) -> None:
@@ -430,7 +441,7 @@ def test_a_haproxy_whose_command_lines_are_all_taken_is_unreachable_for_now(prox
             connection.sendall(b"prompt\n")
         with pytest.raises(Unreachable):
             busy.read()
-    wait_until(lambda: gateway.read().servers, "it answers again")
+    wait_until(lambda: gateway.read().backends[0].servers, "it answers again")
 
 
 def test_a_haproxy_that_hangs_does_not_hang_us(proxy: HAProxy, burst: WebServer) -> None:

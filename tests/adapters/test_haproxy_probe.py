@@ -39,9 +39,9 @@ def only(problems: tuple[str, ...]) -> str:
 
 
 def test_nothing_is_found_where_nothing_is_wrong_and_nothing_is_changed(proxy: HAProxy) -> None:
-    before = proxy.gateway().read().servers
+    before = proxy.gateway().read().backends[0].servers
     assert probe(proxy.socket, expected=("core-1",), config_file=proxy.config) == ()
-    assert [server.name for server in proxy.gateway().read().servers] == [server.name for server in before]
+    assert [server.name for server in proxy.gateway().read().backends[0].servers] == [server.name for server in before]
 
 
 def test_an_absent_socket_is_named(tmp_path: Path) -> None:

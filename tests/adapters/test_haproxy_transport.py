@@ -30,7 +30,7 @@ ANSWERS = {
     f"show stat {BACKEND} 6 -1": STAT,
     f"add server {BACKEND}/burst-1": "New server registered.\n",
 }
-EDITS: tuple[GatewayEdit, ...] = (AddServer("burst-1", "127.0.0.9", 80, 10), SetState("burst-1", AdminState.READY))
+EDITS: tuple[GatewayEdit, ...] = (AddServer(BACKEND, "burst-1", "127.0.0.9", 80, 10), SetState(BACKEND, "burst-1", AdminState.READY))
 
 
 def answer(line: str) -> bytes:
@@ -100,7 +100,7 @@ def trusted() -> Iterator[HAProxyGateway]:
 def test_an_honest_peer_is_understood(trusted: HAProxyGateway) -> None:
     view = trusted.read()
     assert (view.pid, view.started) == PROCESS
-    assert view.requests == 7
+    assert view.backends[0].requests == 7
     assert list(trusted.apply(EDITS, PROCESS)) == [None, None]
 
 
@@ -139,7 +139,7 @@ def test_bytes_that_are_no_utf_8_are_read_past() -> None:
 
     with scripted_socket(script) as path:
         view = gateway(path).read()
-    assert not view.servers[0].passing
+    assert not view.backends[0].servers[0].passing
 
 
 def test_a_peer_that_says_more_than_it_was_asked_is_not_believed() -> None:
@@ -234,7 +234,7 @@ def test_from_3_0_on_haproxy_itself_waits_until_a_server_is_removable(monkeypatc
     with scripted_socket(script) as path:
         assert gateway(path).read().removal_grace == 0
         asked.clear()
-        assert list(gateway(path).apply([RemoveServer("burst-1"), RemoveServer("burst-2")], PROCESS)) == [None, None]
+        assert list(gateway(path).apply([RemoveServer(BACKEND, "burst-1"), RemoveServer(BACKEND, "burst-2")], PROCESS)) == [None, None]
     assert asked[2:-1] == [
         f"wait 250ms srv-removable {BACKEND}/burst-1",
         f"del server {BACKEND}/burst-1",
@@ -251,7 +251,7 @@ def test_a_slow_haproxy_gets_pauses_between_batches_and_what_finds_no_time_is_le
             return True
         return honest(line, connection, over)
 
-    edits = [AddServer(f"burst-{number}", "127.0.0.9", 80, 10) for number in range(300)]
+    edits = [AddServer(BACKEND, f"burst-{number}", "127.0.0.9", 80, 10) for number in range(300)]
     with scripted_socket(slow) as path:
         faults = gateway(path, deadline=2.0).apply(edits, PROCESS)
     assert faults[:50] == [None] * 50
@@ -275,6 +275,9 @@ def test_a_socket_that_nobody_listens_on_is_unreachable() -> None:
 
 
 def test_edits_that_could_say_something_else_are_refused_without_a_connection(tmp_path: Path) -> None:
-    edits: list[GatewayEdit] = [AddServer("burst-1", "gateway.example.org", 80, 10), SetState("burst-1 state ready;show", AdminState.READY)]
+    edits: list[GatewayEdit] = [
+        AddServer(BACKEND, "burst-1", "gateway.example.org", 80, 10),
+        SetState(BACKEND, "burst-1 state ready;show", AdminState.READY),
+    ]
     faults = gateway(tmp_path / "admin.sock").apply(edits, PROCESS)
     assert [fault and fault.kind for fault in faults] == [FaultKind.REJECTED] * 2

@@ -217,73 +217,77 @@ class TestGateway:
     @pytest.fixture
     def gateway(self, there: MemoryWorld) -> MemoryGateway:
         made = MemoryGateway(there, ["core-1"], is_ours=lambda name: name.startswith("burst"), check_seconds=2.0, removal_grace=5.0)
-        edit(made, AddServer(OURS, there.make(POOL, OURS, {}).address, 80, 10), SetState(OURS, AdminState.READY))
+        edit(
+            made,
+            AddServer("app_cluster", OURS, there.make(POOL, OURS, {}).address, 80, 10),
+            SetState("app_cluster", OURS, AdminState.READY),
+        )
         there.clock.advance(2)
-        assert made.read().servers[1].passing
+        assert made.read().backends[0].servers[1].passing
         return made
 
     def test_a_removal_before_the_grace_is_over_crashes_it(self, there: MemoryWorld, gateway: MemoryGateway) -> None:
-        edit(gateway, SetState(OURS, AdminState.MAINT))
+        edit(gateway, SetState("app_cluster", OURS, AdminState.MAINT))
         there.clock.advance(4.9)
         before = gateway.read()
         with pytest.raises(Unreachable):
-            edit(gateway, RemoveServer(OURS))
+            edit(gateway, RemoveServer("app_cluster", OURS))
         assert gateway.crashes == 1
-        assert [row.name for row in gateway.read().servers] == ["core-1"]
+        assert [row.name for row in gateway.read().backends[0].servers] == ["core-1"]
         assert gateway.read().pid != before.pid
 
     def test_a_server_with_sessions_is_not_removed(self, there: MemoryWorld, gateway: MemoryGateway) -> None:
-        edit(gateway, SetState(OURS, AdminState.MAINT))
+        edit(gateway, SetState("app_cluster", OURS, AdminState.MAINT))
         there.clock.advance(5)
         gateway.servers[OURS].sessions = 1
-        [fault] = edit(gateway, RemoveServer(OURS))
+        [fault] = edit(gateway, RemoveServer("app_cluster", OURS))
         assert fault is not None
         assert fault.kind is FaultKind.THROTTLED
         gateway.servers[OURS].sessions = 0
-        assert edit(gateway, RemoveServer(OURS)) == [None]
+        assert edit(gateway, RemoveServer("app_cluster", OURS)) == [None]
         assert gateway.crashes == 0
 
     def test_maintenance_counts_from_its_first_order(self, there: MemoryWorld, gateway: MemoryGateway) -> None:
-        edit(gateway, SetState(OURS, AdminState.MAINT))
+        edit(gateway, SetState("app_cluster", OURS, AdminState.MAINT))
         there.clock.advance(4)
-        edit(gateway, SetState(OURS, AdminState.MAINT))
+        edit(gateway, SetState("app_cluster", OURS, AdminState.MAINT))
         there.clock.advance(1)
-        assert edit(gateway, RemoveServer(OURS)) == [None]
+        assert edit(gateway, RemoveServer("app_cluster", OURS)) == [None]
 
     def test_it_is_away_as_ordered(self, gateway: MemoryGateway) -> None:
         gateway.failure = Unreachable("away")
         with pytest.raises(Unreachable):
             gateway.read()
         gateway.failure = None
-        assert len(gateway.read().servers) == 2
+        assert len(gateway.read().backends[0].servers) == 2
 
     def test_it_breaks_off_in_the_middle_as_ordered(self, gateway: MemoryGateway) -> None:
         gateway.breaks_after = 1
         with pytest.raises(Unreachable):
-            edit(gateway, SetWeight(OURS, 20), SetState(OURS, AdminState.DRAIN))
-        row = gateway.read().server(OURS)
+            edit(gateway, SetWeight("app_cluster", OURS, 20), SetState("app_cluster", OURS, AdminState.DRAIN))
+        row = gateway.read().backends[0].server(OURS)
         assert row is not None
         assert (row.weight, row.status) == (20, ServerStatus.UP)
 
     def test_it_refuses_an_edit_as_ordered(self, gateway: MemoryGateway) -> None:
         no = Fault("haproxy", FaultKind.REJECTED, "no")
         gateway.refuse = lambda each: no if isinstance(each, SetWeight) else None
-        assert edit(gateway, SetWeight(OURS, 20), SetState(OURS, AdminState.DRAIN)) == [no, None]
+        assert edit(gateway, SetWeight("app_cluster", OURS, 20), SetState("app_cluster", OURS, AdminState.DRAIN)) == [no, None]
         assert gateway.servers[OURS].weight == 10
 
     def test_counters_are_the_traffics_and_begin_anew_with_a_process(self, gateway: MemoryGateway) -> None:
         gateway.serve("core-1", 30)
         gateway.serve(OURS, 10)
         view = gateway.read()
-        assert (view.requests, [row.requests for row in view.servers]) == (40, [30, 10])
+        assert (view.backends[0].requests, [row.requests for row in view.backends[0].servers]) == (40, [30, 10])
         gateway.reload()
-        assert (gateway.read().requests, gateway.read().servers[0].requests) == (0, 0)
+        assert (gateway.read().backends[0].requests, gateway.read().backends[0].servers[0].requests) == (0, 0)
 
     def test_a_core_server_falls_ill_and_recovers_by_its_checks(self, there: MemoryWorld, gateway: MemoryGateway) -> None:
         seen = []
         for healthy in (False, False, True, True):
             gateway.servers["core-1"].healthy = healthy
-            seen.append(gateway.read().servers[0].status)
+            seen.append(gateway.read().backends[0].servers[0].status)
             there.clock.advance(2)
         assert seen == [ServerStatus.UP, ServerStatus.DOWN, ServerStatus.DOWN, ServerStatus.UP]
 

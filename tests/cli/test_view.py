@@ -108,7 +108,8 @@ def test_being_blind_is_said_and_marked() -> None:
 def test_a_queue_is_marked() -> None:
     turn = quiet_turn()
     assert not isinstance(turn.snapshot.gateway, Fault)
-    queued = replace(turn, snapshot=replace(turn.snapshot, gateway=replace(turn.snapshot.gateway, queued=7)))
+    view = turn.snapshot.gateway
+    queued = replace(turn, snapshot=replace(turn.snapshot, gateway=replace(view, backends=(replace(view.backends[0], queued=7),))))
     queued = replace(queued, decision=replace(turn.decision, core_rate=None))
     traffic = dict(summarize(status(queued)).facts)["traffic"]
     assert (traffic.text, traffic.tone) == ("0.0 requests/s, 7 queued", "warn")

@@ -70,19 +70,19 @@ class Stage(ABC):
 
     def row(self, name: str = OURS) -> ServerRow | None:
         """The server's line."""
-        return self.gateway.read().server(name)
+        return self.gateway.read().backends[0].server(name)
 
     def added(self, name: str = OURS) -> tuple[str, int]:
         """A machine, added under that name."""
         address, port = self.machine()
-        assert self.edit(AddServer(name, address, port, 10)) == [None]
+        assert self.edit(AddServer(BACKEND, name, address, port, 10)) == [None]
         return address, port
 
     def joined(self, name: str = OURS) -> tuple[str, int]:
         """A machine, added and in rotation."""
         machine = self.added(name)
         self.until(lambda: (row := self.row(name)) is not None and row.passing, "its check passes")
-        assert self.edit(SetState(name, AdminState.READY)) == [None]
+        assert self.edit(SetState(BACKEND, name, AdminState.READY)) == [None]
         self.until(lambda: self.status(name) is ServerStatus.UP, "it is up")
         return machine
 
@@ -163,17 +163,19 @@ def process(view: GatewayView) -> tuple[int, float]:
 
 def test_a_reading_shows_the_core_servers_and_names_its_process(stage: Stage) -> None:
     view = stage.gateway.read()
-    assert [row.name for row in view.servers] == list(stage.cores)
-    assert [(row.weight, row.backup, row.sessions) for row in view.servers] == [(100, False, 0)] * 2
-    assert view.balance == "roundrobin"
+    assert [row.name for row in view.backends[0].servers] == list(stage.cores)
+    assert [(row.weight, row.backup, row.sessions) for row in view.backends[0].servers] == [(100, False, 0)] * 2
+    assert view.backends[0].balance == "roundrobin"
     assert view.version >= (2, 6, 0)
     assert process(stage.gateway.read()) == process(view)
-    stage.until(lambda: all(row.status is ServerStatus.UP for row in stage.gateway.read().servers), "the cores are up")
+    stage.until(lambda: all(row.status is ServerStatus.UP for row in stage.gateway.read().backends[0].servers), "the cores are up")
 
 
 def test_an_added_server_is_there_as_ordered_and_takes_no_traffic(stage: Stage) -> None:
     address, port = stage.machine()
-    assert stage.edit(AddServer(OURS, address, port, 25, maxconn=7), AddServer(OTHER, address, port, 256, backup=True)) == [None, None]
+    assert stage.edit(
+        AddServer(BACKEND, OURS, address, port, 25, maxconn=7), AddServer(BACKEND, OTHER, address, port, 256, backup=True)
+    ) == [None, None]
     row, other = stage.row(OURS), stage.row(OTHER)
     assert row is not None
     assert other is not None
@@ -185,14 +187,14 @@ def test_a_server_joins_through_its_check_and_then_takes_traffic(stage: Stage) -
     stage.added()
     stage.until(lambda: (row := stage.row()) is not None and row.passing, "its check passes")
     assert stage.status() is ServerStatus.DRAIN
-    assert stage.edit(SetState(OURS, AdminState.READY)) == [None]
+    assert stage.edit(SetState(BACKEND, OURS, AdminState.READY)) == [None]
     assert stage.status() is ServerStatus.UP
 
 
 def test_a_server_whose_machine_does_not_serve_never_passes(stage: Stage) -> None:
     machine = stage.machine()
     stage.kill(machine)
-    stage.edit(AddServer(OURS, *machine, 10))
+    stage.edit(AddServer(BACKEND, OURS, *machine, 10))
     stage.until(lambda: stage.status() is ServerStatus.DOWN, "HAProxy calls it down")
     row = stage.row()
     assert row is not None
@@ -207,22 +209,22 @@ def test_a_server_whose_machine_dies_is_down(stage: Stage) -> None:
 
 def test_adding_what_is_there_with_that_address_is_done(stage: Stage) -> None:
     address, port = stage.joined()
-    assert stage.edit(AddServer(OURS, address, port, 10)) == [None]
+    assert stage.edit(AddServer(BACKEND, OURS, address, port, 10)) == [None]
     assert stage.status() is ServerStatus.UP
-    assert len(stage.gateway.read().servers) == 3
+    assert len(stage.gateway.read().backends[0].servers) == 3
 
 
 def test_adding_what_is_there_in_maintenance_begins_its_join_again(stage: Stage) -> None:
     address, port = stage.joined()
-    stage.edit(SetState(OURS, AdminState.MAINT))
-    assert stage.edit(AddServer(OURS, address, port, 10)) == [None]
+    stage.edit(SetState(BACKEND, OURS, AdminState.MAINT))
+    assert stage.edit(AddServer(BACKEND, OURS, address, port, 10)) == [None]
     stage.until(lambda: (row := stage.row()) is not None and row.passing, "its check passes")
     assert stage.status() is ServerStatus.DRAIN
 
 
 def test_adding_another_address_under_a_name_that_is_taken_is_refused(stage: Stage) -> None:
     address, port = stage.added()
-    [fault] = stage.edit(AddServer(OURS, *stage.machine(), 10))
+    [fault] = stage.edit(AddServer(BACKEND, OURS, *stage.machine(), 10))
     assert fault is not None
     assert fault.kind is FaultKind.REJECTED
     row = stage.row()
@@ -233,7 +235,7 @@ def test_adding_another_address_under_a_name_that_is_taken_is_refused(stage: Sta
 def test_a_weight_is_set_absolutely(stage: Stage) -> None:
     stage.joined()
     for weight in (200, 1, 0):
-        assert stage.edit(SetWeight(OURS, weight)) == [None]
+        assert stage.edit(SetWeight(BACKEND, OURS, weight)) == [None]
         row = stage.row()
         assert row is not None
         assert row.weight == weight
@@ -241,39 +243,49 @@ def test_a_weight_is_set_absolutely(stage: Stage) -> None:
 
 def test_a_server_is_drained_and_returns(stage: Stage) -> None:
     stage.joined()
-    assert stage.edit(SetState(OURS, AdminState.DRAIN)) == [None]
+    assert stage.edit(SetState(BACKEND, OURS, AdminState.DRAIN)) == [None]
     assert stage.status() is ServerStatus.DRAIN
-    assert stage.edit(SetState(OURS, AdminState.READY)) == [None]
+    assert stage.edit(SetState(BACKEND, OURS, AdminState.READY)) == [None]
     assert stage.status() is ServerStatus.UP
 
 
 def test_a_server_leaves_through_maintenance_and_its_grace(stage: Stage) -> None:
     stage.joined()
-    assert stage.edit(SetState(OURS, AdminState.DRAIN), SetState(OURS, AdminState.MAINT)) == [None, None]
+    assert stage.edit(SetState(BACKEND, OURS, AdminState.DRAIN), SetState(BACKEND, OURS, AdminState.MAINT)) == [None, None]
     assert stage.status() is ServerStatus.MAINT
     stage.let(stage.gateway.read().removal_grace)
-    assert stage.edit(RemoveServer(OURS)) == [None]
+    assert stage.edit(RemoveServer(BACKEND, OURS)) == [None]
     assert stage.row() is None
 
 
 def test_a_server_that_is_not_in_maintenance_is_not_removed(stage: Stage) -> None:
     stage.joined()
-    [fault] = stage.edit(RemoveServer(OURS))
+    [fault] = stage.edit(RemoveServer(BACKEND, OURS))
     assert fault is not None
     assert fault.kind is FaultKind.REJECTED
     assert stage.status() is ServerStatus.UP
 
 
 def test_what_is_done_already_counts_as_done(stage: Stage) -> None:
-    assert stage.edit(RemoveServer(OURS), CutSessions(OURS)) == [None, None]
+    assert stage.edit(RemoveServer(BACKEND, OURS), CutSessions(BACKEND, OURS)) == [None, None]
     stage.joined()
-    assert stage.edit(CutSessions(OURS), EnableHealth(OURS), SetState(OURS, AdminState.READY)) == [None, None, None]
+    assert stage.edit(CutSessions(BACKEND, OURS), EnableHealth(BACKEND, OURS), SetState(BACKEND, OURS, AdminState.READY)) == [
+        None,
+        None,
+        None,
+    ]
     assert stage.status() is ServerStatus.UP
 
 
 def test_an_edit_that_fails_does_not_stop_the_others(stage: Stage) -> None:
     stage.joined()
-    faults = stage.edit(SetWeight(OURS, 5), SetWeight(OTHER, 5), SetState(OTHER, AdminState.READY), EnableHealth(OTHER), SetWeight(OURS, 6))
+    faults = stage.edit(
+        SetWeight(BACKEND, OURS, 5),
+        SetWeight(BACKEND, OTHER, 5),
+        SetState(BACKEND, OTHER, AdminState.READY),
+        EnableHealth(BACKEND, OTHER),
+        SetWeight(BACKEND, OURS, 6),
+    )
     assert [None if fault is None else fault.kind for fault in faults] == [None, *[FaultKind.MISSING] * 3, None]
     row = stage.row()
     assert row is not None
@@ -288,7 +300,7 @@ def test_no_edits_are_no_answers(stage: Stage) -> None:
 def test_a_server_that_is_not_ours_is_never_edited(stage: Stage, ours_first: bool) -> None:  # noqa: FBT001 - a parameter of the test
     stage.joined()
     core = stage.cores[0]
-    edits = [SetWeight(OURS, 77), SetState(core, AdminState.MAINT)]
+    edits = [SetWeight(BACKEND, OURS, 77), SetState(BACKEND, core, AdminState.MAINT)]
     with pytest.raises(Bug, match=core):
         stage.edit(*(edits if ours_first else reversed(edits)))
     assert stage.status(core) is not ServerStatus.MAINT
@@ -303,12 +315,12 @@ def test_a_reload_is_another_process_that_has_lost_what_was_added(stage: Stage) 
     stage.reload()
     after = stage.gateway.read()
     assert process(after) != process(before)
-    assert [row.name for row in after.servers] == list(stage.cores)
+    assert [row.name for row in after.backends[0].servers] == list(stage.cores)
 
 
 def test_edits_for_another_process_are_not_carried_out(stage: Stage) -> None:
     before = process(stage.gateway.read())
     stage.reload()
     with pytest.raises(Retry):
-        stage.gateway.apply([AddServer(OURS, *stage.machine(), 10)], before)
+        stage.gateway.apply([AddServer(BACKEND, OURS, *stage.machine(), 10)], before)
     assert stage.row() is None

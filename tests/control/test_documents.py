@@ -30,7 +30,7 @@ from burstd.model.plans import (
     RecordPool,
     Report,
 )
-from burstd.model.policy import Policy
+from burstd.model.policy import BackendPolicy, Policy, RoutingPolicy
 from burstd.model.turn import Turn
 from tests.turns import NOW, POLICY, gateway, instance, quiet_turn, rich_turn, server
 
@@ -152,14 +152,14 @@ def test_without_haproxy_what_only_it_knows_is_null() -> None:
     blind = replace(turn, snapshot=replace(turn.snapshot, gateway=Fault("haproxy", FaultKind.UNREACHABLE, "refused")))
     status = documents.status(blind, POLICY)
     assert status["gateway"]["fault"] == {"peer": "haproxy", "kind": "unreachable", "text": "refused"}
-    assert (status["gateway"]["version"], status["gateway"]["weights"], status["cores"][0]["weight"]) == (None, None, None)
-    assert list(status["gateway"]) == list(documents.status(turn, POLICY)["gateway"])
+    assert (status["gateway"]["version"], status["gateway"]["backends"], status["cores"][0]["weight"]) == (None, [], None)
+    assert set(status["gateway"]) == set(documents.status(turn, POLICY)["gateway"])
 
 
 def test_haproxys_version_its_weights_and_the_burst_share_are_there() -> None:
     shown = documents.status(rich_turn(), POLICY)["gateway"]
     assert shown["version"] == "2.6.12"
-    assert shown["weights"] == {"core-oslo-01": 100, "core-oslo-02": 100, instance(1, Phase.IN_SERVICE).name: 40}
+    assert shown["backends"][0]["weights"] == {"core-oslo-01": 100, "core-oslo-02": 100, instance(1, Phase.IN_SERVICE).name: 40}
     assert shown["burst_share"] == 0.25
 
 
@@ -215,7 +215,7 @@ def test_explain_names_the_number_its_reasons_and_every_proposal() -> None:
 
 @pytest.mark.parametrize(("burst_weight", "mode"), [(None, "auto"), (10, "fixed")])
 def test_explain_says_whether_the_weight_is_solved_or_set(burst_weight: int | None, mode: str) -> None:
-    policy = replace(POLICY, routing=replace(POLICY.routing, burst_weight=burst_weight))
+    policy = replace(POLICY, routing=RoutingPolicy(backends=(BackendPolicy(weight=burst_weight),)))
     assert documents.explain(rich_turn(), policy)["weight"]["mode"] == mode
 
 
@@ -295,17 +295,21 @@ NEW = instance(7, Phase.REQUESTED)
         (RecordLearned("weight", "{}"), "weight", "record what weight has learned"),
         (CallCloud(CreateCall("a", NEW.request)), NEW.name, f"create {NEW.name} in pool dublin (size small, image debian-12)"),
         (CallCloud(DestroyCall("a", "oslo", "i-3")), "i-3", "destroy machine i-3 in pool oslo"),
-        (EditGateway(AddServer("b", "127.1.0.1", 80, 4)), "b", "add b to HAProxy at 127.1.0.1:80 with weight 4, without traffic yet"),
         (
-            EditGateway(AddServer("b", "127.1.0.1", 80, 4, backup=True)),
+            EditGateway(AddServer("app_cluster", "b", "127.1.0.1", 80, 4)),
+            "b",
+            "add b to HAProxy at 127.1.0.1:80 with weight 4, without traffic yet",
+        ),
+        (
+            EditGateway(AddServer("app_cluster", "b", "127.1.0.1", 80, 4, backup=True)),
             "b",
             "add b to HAProxy at 127.1.0.1:80 with weight 4, as backup, without traffic yet",
         ),
-        (EditGateway(SetState("b", AdminState.DRAIN)), "b", "set b to drain in HAProxy"),
-        (EditGateway(SetWeight("b", 12)), "b", "give b the weight 12"),
-        (EditGateway(EnableHealth("b")), "b", "start the health check of b"),
-        (EditGateway(CutSessions("b")), "b", "close the sessions that b still has"),
-        (EditGateway(RemoveServer("b")), "b", "remove b from HAProxy"),
+        (EditGateway(SetState("app_cluster", "b", AdminState.DRAIN)), "b", "set b to drain in HAProxy"),
+        (EditGateway(SetWeight("app_cluster", "b", 12)), "b", "give b the weight 12"),
+        (EditGateway(EnableHealth("app_cluster", "b")), "b", "start the health check of b"),
+        (EditGateway(CutSessions("app_cluster", "b")), "b", "close the sessions that b still has"),
+        (EditGateway(RemoveServer("app_cluster", "b")), "b", "remove b from HAProxy"),
         (Note("a stranger is there"), "", "a stranger is there"),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else "",

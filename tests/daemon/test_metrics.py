@@ -73,8 +73,8 @@ def test_the_fleet_is_counted_by_pool_and_phase_and_empty_places_are_zero(metric
 
 
 def test_only_what_takes_traffic_has_weight_and_the_ratio_is_by_requests(metrics: Metrics) -> None:
-    assert value(metrics, "rotation_weight", role="core") == 100
-    assert value(metrics, "rotation_weight", role="burst") == 40
+    assert value(metrics, "rotation_weight", backend="app_cluster", role="core") == 100
+    assert value(metrics, "rotation_weight", backend="app_cluster", role="burst") == 40
     assert value(metrics, "burst_traffic_ratio") == 0.25
 
 

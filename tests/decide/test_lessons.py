@@ -20,8 +20,8 @@ from tests.turns import NOW
 
 AUTO = policy(routing={"burst_weight": None})
 WORK = dict.fromkeys(CORES, 0.04)
-LEARNED = Memory(work=WORK, trim=0.9, weight=37)
-GOOD: dict[str, Any] = {"version": 1, "work": WORK, "trim": 0.9, "weight": 37}
+LEARNED = Memory(work=WORK, trim=0.9, weights={"app_cluster": 37})
+GOOD: dict[str, Any] = {"version": 1, "work": WORK, "trim": 0.9, "weights": {"app_cluster": 37}}
 
 
 def after(memory: Memory) -> Decision:
@@ -42,7 +42,7 @@ def test_what_was_learned_is_stored_and_a_new_process_decides_with_it() -> None:
     learned = after(LEARNED).learned
     assert json.loads(learned[WEIGHT]) == GOOD
     first = restarted(learned)
-    assert (dict(first.memory.work), first.memory.trim, first.memory.weight) == (WORK, 0.9, 37)
+    assert (dict(first.memory.work), first.memory.trim, first.memory.weights) == (WORK, 0.9, {"app_cluster": 37})
     assert (first.weight, first.weight_reason) == (37, "the request rate is not known yet")
     assert (first.notes, first.learned, first.memory.stored) == ((), {}, learned)
 
@@ -90,16 +90,16 @@ def test_what_other_policies_have_stored_is_left_alone() -> None:
         changed(trim=float("nan")),
         changed(trim=0.1),
         changed(trim=None),
-        changed(weight=0),
-        changed(weight=257),
-        changed(weight=True),
-        changed(weight=37.0),
+        changed(weights={"app_cluster": 0}),
+        changed(weights={"app_cluster": 257}),
+        changed(weights={"app_cluster": True}),
+        changed(weights={"app_cluster": 37.0}),
         json.dumps({"version": 1, "work": WORK, "trim": 0.9}),
     ],
 )
 def test_what_is_damaged_or_of_another_version_is_dropped_as_a_whole_and_said(strange: str) -> None:
     first = restarted({WEIGHT: strange})
-    assert (dict(first.memory.work), first.memory.trim, first.memory.weight, first.weight) == ({}, 1.0, None, 100)
+    assert (dict(first.memory.work), first.memory.trim, first.memory.weights, first.weight) == ({}, 1.0, {}, 100)
     assert first.notes == ('what the roster holds as learned by "weight" cannot be read: it is dropped, and learned anew',)
     assert first.learned == {}  # there is nothing better yet
     later = after(replace(LEARNED, stored=first.memory.stored))
@@ -109,7 +109,7 @@ def test_what_is_damaged_or_of_another_version_is_dropped_as_a_whole_and_said(st
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["version", "work", "trim", "weight", *CORES]), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["version", "work", "trim", "weights", *CORES]), inner),
 )
 
 
@@ -129,7 +129,7 @@ def test_whatever_the_roster_holds_the_weight_is_one_that_haproxy_takes(text: st
         (replace(LEARNED, work={CORES[0]: 0.04}), True),
         (replace(LEARNED, trim=0.95), False),
         (replace(LEARNED, trim=1.0), True),
-        (replace(LEARNED, weight=38), True),
+        (replace(LEARNED, weights={"app_cluster": 38}), True),
         (LEARNED, False),
     ],
 )

@@ -12,7 +12,7 @@ from burstd.model.load import Sample
 from burstd.model.policy import Aggregate, Policy, Step
 from burstd.model.snapshot import Snapshot
 from tests.given import AWAY, CORES, DARK, decided, loads, member, policy, row, rows, world
-from tests.turns import NOW
+from tests.turns import NOW, gateway
 
 
 def lasting(snapshot: Snapshot, seconds: float, under: Policy | None = None, step: float = 5.0) -> Decision:
@@ -204,8 +204,8 @@ def test_a_removal_that_would_bring_the_load_back_is_not_wished() -> None:
     view, now, made = rows(row(first)), NOW, decided(start)
     for turn in range(1, 20):
         now = NOW + 5 * turn
-        servers = tuple(replace(each, requests=100 + turn * carried[each.name]) for each in view.servers)
-        busy = replace(view, servers=servers)
+        servers = tuple(replace(each, requests=100 + turn * carried[each.name]) for each in view.backends[0].servers)
+        busy = gateway(*servers)
         made = decided(world(load=1.9, fleet=[first], now=now, gateway=busy, memory=made.memory))
     assert made.count == 1
     assert "the last 60 s wanted 1" in made.reasons[0]

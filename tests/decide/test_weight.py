@@ -18,7 +18,7 @@ from burstd.model.load import Sample
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from tests.given import AWAY, CORES, DARK, decided, member, policy, row, rows, world
-from tests.turns import NOW, server
+from tests.turns import NOW, gateway, server
 
 AUTO = policy(routing={"burst_weight": None})
 WORK = 0.04
@@ -39,13 +39,13 @@ class Site:
         cores = {name: Sample(self.now, self.load, CPUS, self.served[name] * self.cost[name]) for name in CORES}
         serving = [each for each in self.bursts if each.phase is Phase.IN_SERVICE]
         view = rows(*(row(each) for each in serving))
-        servers = tuple(replace(each, requests=int(self.served[each.name])) for each in view.servers)
+        servers = tuple(replace(each, requests=int(self.served[each.name])) for each in view.backends[0].servers)
         return world(
             fleet=self.bursts,
             now=self.now,
             cores=cores,
             bursts={each.name: Sample(self.now, 1.0, CPUS, self.served[each.name] * self.cost[each.name]) for each in serving},
-            gateway=replace(view, servers=servers, pid=self.process),
+            gateway=replace(gateway(*servers), pid=self.process),
             memory=self.memory,
         )
 
@@ -80,12 +80,12 @@ def test_before_anything_is_learned_a_burst_server_counts_like_a_core() -> None:
 
 
 def test_with_every_core_down_the_burst_servers_take_what_they_can() -> None:
-    dead = replace(rows(), servers=tuple(server(name, 100, ServerStatus.DOWN) for name in CORES))
+    dead = gateway(*(server(name, 100, ServerStatus.DOWN) for name in CORES))
     assert decided(world(gateway=dead), AUTO).weight == 256
 
 
 def test_once_the_cores_are_back_before_anything_is_learned_a_burst_server_counts_like_a_core_again() -> None:
-    dead = replace(rows(), servers=tuple(server(name, 100, ServerStatus.DOWN) for name in CORES))
+    dead = gateway(*(server(name, 100, ServerStatus.DOWN) for name in CORES))
     memory = decided(world(gateway=dead), AUTO).memory
     assert decided(world(memory=memory), AUTO).weight == 100
 
@@ -177,7 +177,7 @@ def test_a_reload_of_haproxy_starts_the_counters_anew_and_keeps_what_was_learned
     site.process += 1
     made = decided(site.snapshot(), AUTO)
     assert [len(each) for each in made.memory.traffic.values()] == [1, 1, 1]
-    assert made.weight == site.memory.weight
+    assert made.weights == site.memory.weights
     assert made.memory.work == site.memory.work
 
 

@@ -46,7 +46,7 @@ def test_a_roster_damaged_under_a_serving_fleet_costs_no_machine_and_no_request(
         gateway.in_service(2)
         assert refused(gateway, "adopt")[0] == 2
     before = machines(gateway)
-    servers = {row.name for row in gateway.haproxy.gateway().read().servers}
+    servers = {row.name for row in gateway.haproxy.gateway().read().backends[0].servers}
     with traffic(gateway.haproxy.host, gateway.haproxy.port) as load:
         roster.write_bytes(b"\xa5" * roster.stat().st_size)
         code, line = refused(gateway, "run")
@@ -75,7 +75,7 @@ def test_a_roster_damaged_under_a_serving_fleet_costs_no_machine_and_no_request(
     assert load.errors == []
     assert {name for name in load.served_by if name not in {"core-1", "core-2"}}, "the instances served"
     assert machines(gateway) == before
-    assert {row.name for row in gateway.haproxy.gateway().read().servers} == servers
+    assert {row.name for row in gateway.haproxy.gateway().read().backends[0].servers} == servers
     assert aside.exists()
 
 

@@ -135,7 +135,7 @@ def untouched(gateway: Site, *, started: bool) -> None:
     assert not list(gateway.cloud.folder.glob("machines/*"))
     assert (gateway.folder / "state").exists() == started
     with contextlib.suppress(Retry):  # there is nothing to see where HAProxy is down
-        servers = {server.name for server in gateway.haproxy.gateway().read().servers}
+        servers = {server.name for server in gateway.haproxy.gateway().read().backends[0].servers}
         assert servers == {"core-1", "core-2"}
 
 

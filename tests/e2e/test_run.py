@@ -33,7 +33,7 @@ def machines(gateway: Site) -> list[str]:
 
 
 def servers(gateway: Site) -> set[str]:
-    return {server.name for server in gateway.haproxy.gateway().read().servers}
+    return {server.name for server in gateway.haproxy.gateway().read().backends[0].servers}
 
 
 def test_cycles_one_by_one_bring_an_instance_into_service(gateway: Site) -> None:

@@ -25,8 +25,8 @@ def of_the_models() -> Documented:
     return {
         (str(path[0]), str(path[1 if len(path) == 2 else 2])): (kind(field).unit, "required" if field.is_required() else default(field))
         for path, field in every_key()
-        if table_of(field) is None and "steps" not in path
-    } | {("load", "steps"): ("", "[]")}
+        if table_of(field) is None and not {"steps", "further"} & set(path)
+    } | {("load", "steps"): ("", "[]"), ("haproxy", "further"): ("", "[]")}
 
 
 def of_the_example() -> Documented:

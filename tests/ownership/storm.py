@@ -300,7 +300,7 @@ class Storm(Theatre):
         elif before is not None and after.phase in {Phase.DRAINING, Phase.DESTROYING} and before.phase in LIVING:
             well = machine is not None and machine.alive and machine.healthy and not machine.broken
             by_order = after.name in turn.snapshot.orders.drains
-            row = None if isinstance(turn.snapshot.gateway, Fault) else turn.snapshot.gateway.server(after.name)
+            row = None if isinstance(turn.snapshot.gateway, Fault) else turn.snapshot.gateway.backends[0].server(after.name)
             ill = row is not None and row.status is ServerStatus.DOWN
             late = overdue(before, self.policy.fleet, turn.snapshot.now)
             lost = not well or self._hidden[after.pool] >= MISSES

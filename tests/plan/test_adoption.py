@@ -99,7 +99,7 @@ def test_one_that_was_being_synced_when_haproxy_turned_out_to_list_it_goes_on_fr
     (kept,) = adopted(FIRST)
     made = planned(world(fleet=[replace(kept, phase=Phase.SYNCING)], gateway=rows(row(kept, weight=77))))
     assert phases(made) == {kept.name: Phase.IN_SERVICE}
-    assert edits(made) == [SetWeight(kept.name, 10)]
+    assert edits(made) == [SetWeight("app_cluster", kept.name, 10)]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,10 @@ def test_an_interrupted_join_or_drain_is_taken_up(status: ServerStatus, passing:
     (kept,) = adopted(FIRST)
     made = planned(world(fleet=[kept], gateway=rows(row(kept, status, passing=passing))))
     assert phases(made) == {kept.name: phase}
-    assert edits(made) == [EnableHealth(kept.name) if each == "health" else SetState(kept.name, AdminState(each)) for each in wanted]
+    assert edits(made) == [
+        EnableHealth("app_cluster", kept.name) if each == "health" else SetState("app_cluster", kept.name, AdminState(each))
+        for each in wanted
+    ]
 
 
 def test_one_that_haproxy_does_not_list_boots_syncs_and_joins_as_any_other() -> None:
@@ -125,7 +128,7 @@ def test_one_that_haproxy_does_not_list_boots_syncs_and_joins_as_any_other() -> 
     assert phases(first) == {kept.name: Phase.SYNCING}
     synced = records(first)[kept.name]
     assert edits(planned(world(fleet=[synced], gateway=rows(), checks={synced.operation: None}))) == [
-        AddServer(kept.name, "127.1.0.1", 80, 10, None)
+        AddServer("app_cluster", kept.name, "127.1.0.1", 80, 10, None)
     ]
 
 
@@ -134,7 +137,7 @@ def test_one_that_is_not_wanted_is_drained_like_one_that_joined_and_not_destroye
     for orders, wanted in ((Orders(), decision(0, current=1)), (Orders(drains=frozenset({kept.name})), decision(0))):
         made = planned(world(fleet=[kept], gateway=rows(row(kept)), orders=orders), wanted)
         assert phases(made) == {kept.name: Phase.DRAINING}
-        assert (edits(made), calls(made)) == ([SetState(kept.name, AdminState.DRAIN)], [])
+        assert (edits(made), calls(made)) == ([SetState("app_cluster", kept.name, AdminState.DRAIN)], [])
 
 
 def test_one_in_error_leaves_haproxy_before_it_is_destroyed() -> None:

@@ -63,7 +63,7 @@ def test_a_strangers_machine_is_never_destroyed() -> None:
 
 
 def test_a_static_server_is_never_edited() -> None:
-    assert broken(world(), EditGateway(SetState("core-oslo-01", AdminState.DRAIN))) == ["ownership"]
+    assert broken(world(), EditGateway(SetState("app_cluster", "core-oslo-01", AdminState.DRAIN))) == ["ownership"]
 
 
 def test_nothing_is_destroyed_that_haproxy_still_lists() -> None:

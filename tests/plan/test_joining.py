@@ -68,7 +68,7 @@ def test_an_instance_joins_only_when_its_check_path_has_answered() -> None:
     assert phases(planned(world(fleet=[syncing], checks={syncing.operation: REFUSED}))) == {}
     made = planned(world(fleet=[syncing], checks={syncing.operation: None}))
     assert phases(made) == {syncing.name: Phase.JOINING}
-    assert edits(made) == [AddServer(syncing.name, "127.1.0.1", 80, 10, None)]
+    assert edits(made) == [AddServer("app_cluster", syncing.name, "127.1.0.1", 80, 10, None)]
 
 
 def test_one_that_never_answers_is_destroyed() -> None:
@@ -84,15 +84,15 @@ def test_a_server_is_ready_only_after_haproxys_own_check_has_passed() -> None:
     assert edits(planned(world(fleet=[joining], gateway=pending))) == []
     made = planned(world(fleet=[joining], gateway=rows(row(joining, ServerStatus.DRAIN))))
     assert (records(made)[joining.name].phase, records(made)[joining.name].joined_at) == (Phase.IN_SERVICE, NOW)
-    assert edits(made) == [SetState(joining.name, AdminState.READY)]
+    assert edits(made) == [SetState("app_cluster", joining.name, AdminState.READY)]
 
 
 def test_an_interrupted_join_is_mended() -> None:
     joining = member(1, Phase.JOINING)
     unchecked = planned(world(fleet=[joining], gateway=rows(row(joining, ServerStatus.NO_CHECK, passing=False))))
-    assert edits(unchecked) == [EnableHealth(joining.name)]
+    assert edits(unchecked) == [EnableHealth("app_cluster", joining.name)]
     resting = planned(world(fleet=[joining], gateway=rows(row(joining, ServerStatus.MAINT, passing=False))))
-    assert edits(resting) == [EnableHealth(joining.name), SetState(joining.name, AdminState.DRAIN)]
+    assert edits(resting) == [EnableHealth("app_cluster", joining.name), SetState("app_cluster", joining.name, AdminState.DRAIN)]
 
 
 def test_a_join_that_takes_too_long_ends_and_the_pool_pays_for_it() -> None:
@@ -118,21 +118,23 @@ def test_while_haproxy_is_away_nothing_is_edited_and_nothing_times_out_of_a_join
 def test_servers_that_a_reload_has_forgotten_come_back() -> None:
     serving = member(1)
     made = planned(world(fleet=[serving], gateway=rows()))
-    assert edits(made) == [AddServer(serving.name, "127.1.0.1", 80, 10, None)]
+    assert edits(made) == [AddServer("app_cluster", serving.name, "127.1.0.1", 80, 10, None)]
     assert phases(made) == {}
     back = planned(world(fleet=[serving], gateway=rows(row(serving, ServerStatus.DRAIN))))
-    assert edits(back) == [SetState(serving.name, AdminState.READY)]
+    assert edits(back) == [SetState("app_cluster", serving.name, AdminState.READY)]
 
 
 def test_a_server_without_checks_gets_them_back() -> None:
     serving = member(1)
-    assert edits(planned(world(fleet=[serving], gateway=rows(row(serving, ServerStatus.NO_CHECK))))) == [EnableHealth(serving.name)]
+    assert edits(planned(world(fleet=[serving], gateway=rows(row(serving, ServerStatus.NO_CHECK))))) == [
+        EnableHealth("app_cluster", serving.name)
+    ]
 
 
 def test_a_wrong_weight_is_set_right_and_an_unknown_one_left_alone() -> None:
     serving = member(1)
     heavy = world(fleet=[serving], gateway=rows(row(serving, weight=77)))
-    assert edits(planned(heavy)) == [SetWeight(serving.name, 10)]
+    assert edits(planned(heavy)) == [SetWeight("app_cluster", serving.name, 10)]
     assert edits(planned(heavy, decision(1, weight=None))) == []
 
 
@@ -176,9 +178,9 @@ def test_an_instance_that_is_up_again_is_well() -> None:
 
 def test_a_server_with_our_name_and_no_record_gets_no_traffic() -> None:
     ghost = member(9)
-    assert edits(planned(world(gateway=rows(row(ghost))))) == [SetState(ghost.name, AdminState.MAINT)]
+    assert edits(planned(world(gateway=rows(row(ghost))))) == [SetState("app_cluster", ghost.name, AdminState.MAINT)]
     resting = rows(row(ghost, ServerStatus.MAINT))
-    assert edits(planned(world(gateway=resting))) == [RemoveServer(ghost.name)]
+    assert edits(planned(world(gateway=resting))) == [RemoveServer("app_cluster", ghost.name)]
     old = planned(world(gateway=replace(resting, removal_grace=5.0)))
     assert (edits(old), "no instance stands for it" in old.waiting[0]) == ([], True)
 
@@ -191,5 +193,5 @@ def test_other_peoples_servers_are_never_edited() -> None:
 def test_the_limit_of_connections_is_handed_on() -> None:
     serving = member(1)
     made = plan(world(fleet=[serving], gateway=rows()), decision(1), policy(routing={"maxconn": 8}), fresh())
-    assert edits(made) == [AddServer(serving.name, "127.1.0.1", 80, 10, 8)]
+    assert edits(made) == [AddServer("app_cluster", serving.name, "127.1.0.1", 80, 10, 8)]
     assert OWNER.startswith("0a1b")

@@ -69,7 +69,7 @@ def test_a_draining_instance_comes_back_before_a_new_one_is_bought() -> None:
     made = planned(world(load=5.0, fleet=[leaving]), decision(1, current=0))
     assert calls(made) == []
     assert phases(made) == {leaving.name: Phase.IN_SERVICE}
-    assert SetState(leaving.name, AdminState.READY) in edits(made)
+    assert SetState("app_cluster", leaving.name, AdminState.READY) in edits(made)
 
 
 @pytest.mark.parametrize("changes", [{"maint_at": NOW - 1}, {"down_since": NOW - 60}])
@@ -153,7 +153,7 @@ def test_an_instance_in_service_forgives_its_pool() -> None:
     failed = {"dublin": PoolState("dublin", 3, 0.0, "out of stock")}
     made = planned(world(fleet=[joining], gateway=rows(row(joining, ServerStatus.DRAIN)), pools=failed), 1)
     assert RecordPool(PoolState("dublin")) in made.actions
-    assert EditGateway(SetState(joining.name, AdminState.READY)) in made.actions
+    assert EditGateway(SetState("app_cluster", joining.name, AdminState.READY)) in made.actions
 
 
 def test_under_another_policy_the_name_and_the_pools_are_its_own() -> None:

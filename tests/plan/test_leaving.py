@@ -19,7 +19,7 @@ def test_the_youngest_leaves_first() -> None:
     old, young = member(1), member(2)
     made = planned(world(fleet=[old, young]), decision(1, current=2))
     assert phases(made) == {young.name: Phase.DRAINING}
-    assert edits(made) == [SetState(young.name, AdminState.DRAIN)] or edits(made) == []
+    assert edits(made) == [SetState("app_cluster", young.name, AdminState.DRAIN)] or edits(made) == []
     assert RecordCooldowns(Cooldowns(scale_in=NOW)) in made.actions
 
 
@@ -98,16 +98,16 @@ def test_a_drain_waits_for_the_requests_in_flight() -> None:
     busy = planned(world(fleet=[leaving], gateway=rows(row(leaving, ServerStatus.DRAIN, sessions=3, queued=1))), 0)
     assert (edits(busy), busy.waiting) == ([], (f"{leaving.name} drains (4 requests in flight)",))
     still_up = planned(world(fleet=[leaving], gateway=rows(row(leaving, ServerStatus.UP))), 0)
-    assert edits(still_up) == [SetState(leaving.name, AdminState.DRAIN)]
+    assert edits(still_up) == [SetState("app_cluster", leaving.name, AdminState.DRAIN)]
     idle = planned(world(fleet=[leaving]), 0)
-    assert edits(idle) == [SetState(leaving.name, AdminState.MAINT)]
+    assert edits(idle) == [SetState("app_cluster", leaving.name, AdminState.MAINT)]
     assert records(idle)[leaving.name].maint_at == NOW
 
 
 def test_at_the_drains_deadline_the_sessions_are_cut() -> None:
     leaving = member(1, Phase.DRAINING, since=NOW - 61)
     made = planned(world(fleet=[leaving], gateway=rows(row(leaving, ServerStatus.DRAIN, sessions=3))), 0)
-    assert edits(made) == [CutSessions(leaving.name), SetState(leaving.name, AdminState.MAINT)]
+    assert edits(made) == [CutSessions("app_cluster", leaving.name), SetState("app_cluster", leaving.name, AdminState.MAINT)]
 
 
 def test_removal_waits_for_the_grace_of_the_version() -> None:
@@ -116,7 +116,7 @@ def test_removal_waits_for_the_grace_of_the_version() -> None:
     resting = planned(world(fleet=[leaving], gateway=old), 0)
     assert (edits(resting), resting.waiting) == ([], (f"{leaving.name} rests before it is removed",))
     rested = replace(leaving, maint_at=NOW - 5)
-    assert edits(planned(world(fleet=[rested], gateway=old), 0)) == [RemoveServer(leaving.name)]
+    assert edits(planned(world(fleet=[rested], gateway=old), 0)) == [RemoveServer("app_cluster", leaving.name)]
 
 
 def test_removal_waits_for_sessions_and_cuts_them_at_the_deadline() -> None:
@@ -124,13 +124,13 @@ def test_removal_waits_for_sessions_and_cuts_them_at_the_deadline() -> None:
     stuck = rows(row(leaving, ServerStatus.MAINT, sessions=1))
     assert edits(planned(world(fleet=[leaving], gateway=stuck), 0)) == []
     late = replace(leaving, since=NOW - 61)
-    assert edits(planned(world(fleet=[late], gateway=stuck), 0)) == [CutSessions(leaving.name)]
+    assert edits(planned(world(fleet=[late], gateway=stuck), 0)) == [CutSessions("app_cluster", leaving.name)]
 
 
 def test_a_server_that_left_maintenance_by_itself_drains_again() -> None:
     leaving = member(1, Phase.DRAINING, maint_at=NOW - 9)
     assert edits(planned(world(fleet=[leaving], gateway=rows(row(leaving, ServerStatus.UP))), 0)) == [
-        SetState(leaving.name, AdminState.DRAIN)
+        SetState("app_cluster", leaving.name, AdminState.DRAIN)
     ]
 
 

@@ -19,15 +19,15 @@ def test_a_quiet_cycle_says_that_nothing_is_to_do_and_why() -> None:
 
 def test_every_effect_has_its_words() -> None:
     edits: tuple[GatewayEdit, ...] = (
-        AddServer("b-1", "127.1.0.1", 80, 10),
-        SetState("b-1", AdminState.READY),
-        SetState("b-1", AdminState.DRAIN),
-        SetState("b-1", AdminState.MAINT),
-        SetWeight("b-1", 40),
-        SetWeight("b-2", 40),
-        EnableHealth("b-1"),
-        CutSessions("b-1"),
-        RemoveServer("b-1"),
+        AddServer("app_cluster", "b-1", "127.1.0.1", 80, 10),
+        SetState("app_cluster", "b-1", AdminState.READY),
+        SetState("app_cluster", "b-1", AdminState.DRAIN),
+        SetState("app_cluster", "b-1", AdminState.MAINT),
+        SetWeight("app_cluster", "b-1", 40),
+        SetWeight("app_cluster", "b-2", 40),
+        EnableHealth("app_cluster", "b-1"),
+        CutSessions("app_cluster", "b-1"),
+        RemoveServer("app_cluster", "b-1"),
     )
     actions: tuple[Action, ...] = (
         Record(member(2, Phase.BOOTING)),

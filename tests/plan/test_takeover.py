@@ -36,7 +36,7 @@ def test_the_rest_before_a_removal_begins_again_whatever_the_clock_says() -> Non
     old = replace(rows(row(leaving, ServerStatus.MAINT)), removal_grace=5.0)
     made = planned(world(fleet=[leaving], gateway=old, memory=STARTED), 0)
     assert (edits(made), records(made)[leaving.name].maint_at) == ([], NOW)
-    assert edits(planned(world(fleet=[leaving], gateway=old), 0)) == [RemoveServer(leaving.name)]
+    assert edits(planned(world(fleet=[leaving], gateway=old), 0)) == [RemoveServer("app_cluster", leaving.name)]
 
 
 def test_cooldowns_of_the_future_begin_now_and_are_no_scale_in() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from burstd.model import policy as model
-from burstd.model.policy import Aggregate, CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy, Step
+from burstd.model.policy import Aggregate, BackendPolicy, CoreServer, FleetPolicy, LoadPolicy, Mode, Policy, PoolPolicy, RoutingPolicy, Step
 from tests.settings.written import MINIMAL, loaded
 
 EVERYTHING = """
@@ -51,7 +51,10 @@ exporter = "http://10.0.0.5:9100/metrics"
 server = "web-1"
 
 [haproxy]
+mode = "spillover"
 backend = "web"
+overflow = "overflow"
+further = [{ name = "static", port = 8081, burst_weight = 20, maxconn = 100 }]
 burst_weight = 10
 target_load = 3.0
 tolerance = 0.2
@@ -82,7 +85,12 @@ EXPECTED = Policy(
         steps=(Step(1.5, 2), Step(2.0, 3)), stale_after=21.0, absurd_above=1000.0,
     ),
     cores=(CoreServer("core-1", "http://10.0.0.5:9100/metrics", "web-1"),),
-    routing=RoutingPolicy("web", 10, 3.0, 0.2, 200),
+    routing=RoutingPolicy(
+        Mode.SPILLOVER,
+        (BackendPolicy("web", "overflow", weight=10, maxconn=200), BackendPolicy("static", "static_cloud", 8081, 20, 100)),
+        3.0,
+        0.2,
+    ),
     pools=(
         PoolPolicy(
             "dublin", "ami-1", "t3.small", "eu-west-1a", (("app", "shop"), ("team", "web")), "#cloud-config\n", 8080, "/health", 9101,
@@ -115,7 +123,8 @@ def test_the_example_above_sets_every_field_of_the_policy_to_something_else_than
 
 def test_no_part_of_the_policy_is_forgotten_here() -> None:
     parts = {name for name, each in vars(model).items() if isinstance(each, type) and each.__module__ == model.__name__}
-    assert parts == {"Aggregate", "CoreServer", "FleetPolicy", "Step", "LoadPolicy", "RoutingPolicy", "PoolPolicy", "Policy"}
+    parts_here = {"Aggregate", "CoreServer", "FleetPolicy", "Step", "LoadPolicy", "Mode", "BackendPolicy", "RoutingPolicy", "PoolPolicy"}
+    assert parts == {*parts_here, "Policy"}
 
 
 def test_what_is_not_set_is_the_policys_own_default(tmp_path: Path) -> None:

@@ -363,7 +363,7 @@ def test_after_a_restart_the_weight_goes_on_from_what_it_knew() -> None:
 
 def test_a_damaged_text_of_what_was_learned_is_said_once_and_replaced() -> None:
     site = Theatre(under=policy(routing={"burst_weight": None}))
-    site.roster.save_learned("weight", '{"version": 1, "work": {"core-oslo-01": NaN}, "trim": -1.0, "weight": 0}')
+    site.roster.save_learned("weight", '{"version": 1, "work": {"core-oslo-01": NaN}, "trim": -1.0, "weights": {"app_cluster": 0}}')
     site.restart()
     site.step()
     busy(site, 60)

@@ -18,10 +18,10 @@ from burstd.lifecycle import deadline
 from burstd.model.event import Event
 from burstd.model.faults import Fault
 from burstd.model.fleet import ON_ITS_WAY, Instance, Override, Phase
-from burstd.model.gateway import GatewayView, ServerRow
+from burstd.model.gateway import GatewayView
 from burstd.model.load import Reading, Sample
 from burstd.model.plans import Action, Violation, kind
-from burstd.model.policy import CoreServer, Policy, PoolPolicy
+from burstd.model.policy import CoreServer, Mode, Policy, PoolPolicy, RoutingPolicy
 from burstd.model.snapshot import Snapshot
 from burstd.model.turn import Turn
 
@@ -80,7 +80,7 @@ def explain(turn: Turn, policy: Policy) -> Document:
         "load": _load(turn, policy),
         "weight": {
             "wanted": decision.weight,
-            "mode": "auto" if policy.routing.burst_weight is None else "fixed",
+            "mode": _weight_mode(policy.routing),
             "reason": decision.weight_reason,
             "core_capacity": _finite(decision.core_capacity),
             "core_rate": _finite(decision.core_rate),
@@ -184,20 +184,21 @@ def _sample(reading: Reading | None, now: float) -> Document:
 
 
 def _server(turn: Turn, name: str) -> Document:
-    """What HAProxy says of a server; all null where it does not list it or cannot be read."""
+    """What HAProxy says of a server: its line in the main backend, and its requests in all; null where it has none or cannot be read."""
     view = turn.snapshot.gateway
-    row: ServerRow | None = view.server(name) if isinstance(view, GatewayView) else None
-    history = turn.decision.memory.traffic.get(name, ()) if row else ()
+    rows = [line.row for line in view.lines_of(name)] if isinstance(view, GatewayView) else []
+    row = rows[0] if rows else None
+    history = turn.decision.memory.traffic.get(name, ())
     return {
         "weight": row and row.weight,
         "status": row and str(row.status),
         "passing": row and row.passing,
         "backup": row and row.backup,
-        "sessions": row and row.sessions,
-        "queued": row and row.queued,
-        "requests": row and row.requests,
-        "errors": row and row.errors,
-        "requests_per_second": _finite(rate(history)),
+        "sessions": sum(each.sessions for each in rows) if rows else None,
+        "queued": sum(each.queued for each in rows) if rows else None,
+        "requests": sum(each.requests for each in rows) if rows else None,
+        "errors": sum(each.errors for each in rows) if rows else None,
+        "requests_per_second": _finite(rate(history)) if rows else None,
     }
 
 
@@ -248,6 +249,12 @@ def _burst_share(turn: Turn) -> float | None:
     return None if core is None or burst is None or core + burst <= 0 else round(burst / (core + burst), 4)
 
 
+def _weight_mode(routing: RoutingPolicy) -> str:
+    if routing.mode is Mode.SPILLOVER:
+        return str(routing.mode)
+    return "fixed" if all(each.weight is not None for each in routing.backends) else "auto"
+
+
 def _gateway(turn: Turn, policy: Policy) -> Document:
     view = turn.snapshot.gateway
     known: Mapping[str, Any] = {}
@@ -256,14 +263,24 @@ def _gateway(turn: Turn, policy: Policy) -> Document:
             "version": ".".join(map(str, view.version)),
             "pid": view.pid,
             "started_at": view.started,
-            "balance": view.balance or None,
-            "requests": view.requests,
-            "queued": view.queued,
-            "weights": {row.name: row.weight for row in view.servers},
+            "requests": sum(each.requests for each in view.backends),
+            "queued": sum(each.queued for each in view.backends),
+            "backends": [
+                {
+                    "name": backend.name,
+                    "balance": backend.balance or None,
+                    "requests": backend.requests,
+                    "queued": backend.queued,
+                    "burst_weight": turn.decision.weights.get(backend.name),
+                    "weights": {row.name: row.weight for row in backend.servers},
+                }
+                for backend in view.backends
+            ],
         }
-    unknown = dict.fromkeys(("version", "pid", "started_at", "balance", "requests", "queued", "weights"))
+    unknown = dict.fromkeys(("version", "pid", "started_at", "requests", "queued"))
     return {
-        "backend": policy.routing.backend,
+        "mode": str(policy.routing.mode),
+        "backends": [],
         **unknown,
         **known,
         "burst_weight": turn.decision.weight,

@@ -60,7 +60,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         proposals=proposals,
         signal=signal.value,
         scale_in_allowed=merged.scale_in_allowed,
-        weight=weighing.weight,
+        weights=weighing.weights,
         weight_reason=weighing.reason,
         core_capacity=weighing.core_capacity,
         memory=memory,

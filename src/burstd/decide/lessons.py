@@ -54,7 +54,7 @@ def lessons(memory: Memory) -> Mapping[str, str]:
                 return {}
         except _StrangeError:
             pass  # it was dropped when it was read, and is now replaced
-    return {WEIGHT: json.dumps({"version": _VERSION, "work": dict(memory.work), "trim": memory.trim, "weight": memory.weight})}
+    return {WEIGHT: json.dumps({"version": _VERSION, "work": dict(memory.work), "trim": memory.trim, "weights": dict(memory.weights)})}
 
 
 def forget_ended(snapshot: Snapshot, policy: Policy) -> Memory:
@@ -75,18 +75,18 @@ def _read(text: str, memory: Memory) -> Memory:
     except (ValueError, RecursionError) as error:
         raise _StrangeError from error
     match found:
-        case {"version": version, "work": dict(work), "trim": float(trim), "weight": None | int() as weight} if (
+        case {"version": version, "work": dict(work), "trim": float(trim), "weights": dict(weights)} if (
             version == _VERSION
             and all(isinstance(cost, float) and _WORK_RANGE[0] <= cost <= _WORK_RANGE[1] for cost in work.values())
             and TRIM_RANGE[0] <= trim <= TRIM_RANGE[1]
-            and (weight is None or (1 <= weight <= LARGEST and not isinstance(weight, bool)))
+            and all(isinstance(weight, int) and not isinstance(weight, bool) and 1 <= weight <= LARGEST for weight in weights.values())
         ):
-            return replace(memory, work=work, trim=trim, weight=weight)
+            return replace(memory, work=work, trim=trim, weights=weights)
     raise _StrangeError
 
 
 def _moved(stored: Memory, memory: Memory) -> bool:
-    if (stored.weight, stored.work.keys()) != (memory.weight, memory.work.keys()):
+    if (stored.weights, stored.work.keys()) != (memory.weights, memory.work.keys()):
         return True
     pairs = [(stored.trim, memory.trim), *((cost, memory.work[name]) for name, cost in stored.work.items())]
     return any(abs(now - before) > _NOISE * before for before, now in pairs)

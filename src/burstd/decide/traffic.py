@@ -13,6 +13,7 @@ from burstd.model.decision import Traffic
 from burstd.model.fleet import Phase
 from burstd.model.gateway import GatewayView
 from burstd.model.load import Reading, Sample
+from burstd.model.naming import instance_of
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 
@@ -35,7 +36,7 @@ _UNDAMP_OVER = 40.0
 
 
 def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History], tuple[int, float] | None]:
-    """The histories by server name with this cycle's point added, and the HAProxy process that they belong to.
+    """The histories by server name, over all backends, with this cycle's point added, and the HAProxy process that they belong to.
 
     While HAProxy cannot be read the histories stand still.
     """
@@ -46,19 +47,20 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
     known = snapshot.memory.traffic if process == snapshot.memory.process else {}
     readings: dict[str, Reading | None] = {core.server: snapshot.cores.get(core.name) for core in policy.cores}
     readings |= {each.name: snapshot.bursts.get(each.name) for each in snapshot.fleet if each.phase is Phase.IN_SERVICE}
+    requests: dict[str, int] = {}
+    for _, row in view.lines:
+        requests[instance_of(row.name)] = requests.get(instance_of(row.name), 0) + row.requests
     histories: dict[str, History] = {}
-    for row in view.servers:
-        if row.name not in readings:
-            continue
-        reading = readings[row.name]
+    for name in requests.keys() & readings.keys():
+        reading = readings[name]
         sample = reading if isinstance(reading, Sample) else None
         point = Traffic(
             at=snapshot.now,
-            requests=row.requests,
+            requests=requests[name],
             busy_seconds=sample.busy_seconds if sample else None,
             load1=sample.load1 if sample else None,
         )
-        histories[row.name] = _append(known.get(row.name, ()), point)
+        histories[name] = _append(known.get(name, ()), point)
     return histories, process
 
 

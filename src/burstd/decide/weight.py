@@ -19,13 +19,15 @@ from burstd.decide.queueing import rate_at
 from burstd.decide.traffic import rate, undamped, work
 from burstd.model.decision import Memory
 from burstd.model.fleet import Instance, Phase
-from burstd.model.gateway import GatewayView, ServerRow, ServerStatus
+from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample
-from burstd.model.policy import Policy
+from burstd.model.policy import Mode, Policy
 from burstd.model.snapshot import Snapshot
 
 LARGEST = 256
 """HAProxy's own limit of a server's weight."""
+_EQUAL = 100
+"""Where HAProxy spills over, the burst servers share what comes to them evenly: the core's own usual weight."""
 _TRIM_SECONDS = 120.0
 """The learned capacity moves by the load's whole relative error in this time: slower than load1 itself, or it would hunt."""
 TRIM_RANGE = (0.5, 1.5)
@@ -37,14 +39,14 @@ class Weighing:
     """The wanted weight of every burst server and what it rests on.
 
     Attributes:
-        weight: 1..256; None: leave the weights as they are.
+        weights: by the backend that they join, 1..256; a missing one: leave the weights as they are.
         core_capacity: requests/s of one core server at its target load; None while unknown.
         core_rate: requests/s to the cores now; None while unknown.
         burst_rate: requests/s to the burst servers now; None while unknown.
         memory: with the learned parts brought up to this cycle.
     """
 
-    weight: int | None
+    weights: Mapping[str, int]
     reason: str
     core_capacity: float | None
     core_rate: float | None
@@ -54,56 +56,81 @@ class Weighing:
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What the solver looks at: the cores that serve, the instances in service, and how many servers will share the burst weight."""
+    """What the solver looks at.
+
+    Attributes:
+        cores: names of the core servers that serve.
+        standing: the weights of those, by backend.
+        bursts: the instances in service.
+        heads: how many servers will share the burst weight.
+    """
 
     snapshot: Snapshot
     policy: Policy
     memory: Memory
-    cores: Sequence[ServerRow]
+    cores: Sequence[str]
+    standing: Mapping[str, Sequence[int]]
     bursts: Sequence[Instance]
     heads: int
 
 
 def weigh(snapshot: Snapshot, policy: Policy, memory: Memory) -> Weighing:
-    """Solve the weight for this cycle; `memory` already holds this cycle's traffic."""
+    """Solve the weights for this cycle; `memory` already holds this cycle's traffic."""
     view = snapshot.gateway
     if not isinstance(view, GatewayView):
-        return Weighing(None, "HAProxy cannot be read: the weights stay", None, None, None, memory)
-    servers = {core.server for core in policy.cores}
-    cores = [row for row in view.servers if row.name in servers and row.status in {ServerStatus.UP, ServerStatus.NO_CHECK}]
-    bursts = [each for each in snapshot.fleet if each.phase is Phase.IN_SERVICE]
-    joining = sum(each.phase is Phase.JOINING for each in snapshot.fleet)
+        return Weighing({}, "HAProxy cannot be read: the weights stay", None, None, None, memory)
     memory = replace(memory, work=_learn(memory))
-    scene = _Scene(snapshot, policy, memory, cores, bursts, max(1, len(bursts) + joining))
-    core_rate = _total(rate(memory.traffic.get(row.name, ())) for row in cores)
-    burst_rate = _total(rate(memory.traffic.get(each.name, ())) for each in bursts) if bursts else 0.0
-    known = Weighing(memory.weight, "", None, core_rate, burst_rate, memory)
-    if policy.routing.burst_weight is not None:
-        return replace(known, weight=policy.routing.burst_weight, reason="fixed by haproxy.burst_weight")
+    scene = _scene(view, snapshot, policy, memory)
+    core_rate = _total(rate(memory.traffic.get(name, ())) for name in scene.cores)
+    burst_rate = _total(rate(memory.traffic.get(each.name, ())) for each in scene.bursts) if scene.bursts else 0.0
+    routing = policy.routing
+    fixed = {each.joined: each.weight for each in routing.backends if each.weight is not None}
+    if routing.mode is Mode.SPILLOVER:
+        equal = {each.joined: each.weight or _EQUAL for each in routing.backends}
+        return Weighing(equal, "HAProxy spills over request by request", None, core_rate, burst_rate, memory)
+    if len(fixed) == len(routing.backends):
+        return Weighing(fixed, "fixed by haproxy.burst_weight", None, core_rate, burst_rate, memory)
+    fallback = {**_fallback(scene), **fixed}
+    known = Weighing(fallback, "the cores' capacity is not learned yet", None, core_rate, burst_rate, memory)
     learned = _core_capacity(scene)
     if learned is None:
-        return replace(known, weight=_fallback(cores), reason="the cores' capacity is not learned yet")
+        return known
     if core_rate is None:
-        return replace(known, weight=memory.weight or _fallback(cores), reason="the request rate is not known yet")
+        return replace(known, weights={**fallback, **memory.weights, **fixed}, reason="the request rate is not known yet")
     return _solve(_trim(scene), known, learned, core_rate + (burst_rate or 0.0))
 
 
+def _scene(view: GatewayView, snapshot: Snapshot, policy: Policy, memory: Memory) -> _Scene:
+    servers = {core.server for core in policy.cores}
+    standing: dict[str, list[int]] = {each.name: [] for each in policy.routing.backends}
+    cores: dict[str, None] = {}
+    for backend, row in view.lines:
+        if row.name in servers and row.status in {ServerStatus.UP, ServerStatus.NO_CHECK} and backend in standing:
+            standing[backend].append(row.weight)
+            cores[row.name] = None
+    bursts = [each for each in snapshot.fleet if each.phase is Phase.IN_SERVICE]
+    joining = sum(each.phase is Phase.JOINING for each in snapshot.fleet)
+    return _Scene(snapshot, policy, memory, list(cores), standing, bursts, max(1, len(bursts) + joining))
+
+
 def _solve(scene: _Scene, known: Weighing, learned: float, total: float) -> Weighing:
-    """The weight for `total` requests/s where the cores are reckoned to carry `learned` requests/s."""
+    """The weights for `total` requests/s where the cores are reckoned to carry `learned` requests/s."""
     memory, routing = scene.memory, scene.policy.routing
     capacity = learned * memory.trim
     per_core = capacity / len(scene.cores)
     share = _share(total, capacity, _burst_capacity(scene, per_core))
-    solved = share / (1 - share) * sum(row.weight for row in scene.cores) / scene.heads
-    weight = _settle(solved, memory.weight, routing.tolerance)
+    weights = {}
+    for backend in routing.backends:
+        solved = share / (1 - share) * sum(scene.standing[backend.name]) / scene.heads
+        weights[backend.joined] = backend.weight or _settle(solved, memory.weights.get(backend.joined), routing.tolerance)
     return replace(
         known,
-        weight=weight,
+        weights=weights,
         reason=(
             f"the cores carry {capacity:.0f} of {total:.0f} requests/s at load {routing.target_load:g}: {share:.0%} to the burst servers"
         ),
         core_capacity=per_core,
-        memory=replace(memory, weight=weight),
+        memory=replace(memory, weights=weights),
     )
 
 
@@ -118,9 +145,10 @@ def _settle(solved: float, last: int | None, tolerance: float) -> int:
     return last if last is not None and abs(weight - last) <= tolerance * last else weight
 
 
-def _fallback(cores: Sequence[ServerRow]) -> int:
+def _fallback(scene: _Scene) -> dict[str, int]:
     """Before anything is learned a burst server counts like a core server."""
-    return max(1, min(LARGEST, round(fmean(row.weight for row in cores)))) if cores else LARGEST
+    standing = {each.joined: scene.standing[each.name] for each in scene.policy.routing.backends}
+    return {name: max(1, min(LARGEST, round(fmean(weights)))) if weights else LARGEST for name, weights in standing.items()}
 
 
 def _total(rates: Iterable[float | None]) -> float | None:
@@ -143,9 +171,9 @@ def _core_capacity(scene: _Scene) -> float | None:
     """Requests/s that the cores carry together at their target load; None until every one's CPUs and work per request are known."""
     names = {core.server: core.name for core in scene.policy.cores}
     total = 0.0
-    for row in scene.cores:
-        sample = scene.memory.samples.get(names[row.name])
-        cost = scene.memory.work.get(row.name)
+    for name in scene.cores:
+        sample = scene.memory.samples.get(names[name])
+        cost = scene.memory.work.get(name)
         if sample is None or not sample.cpus or not cost:
             return None
         total += rate_at(_target(scene.policy, sample.cpus), sample.cpus, cost)
@@ -158,7 +186,7 @@ def _burst_capacity(scene: _Scene, per_core: float) -> float:
     What a request costs an instance while it warms up says nothing yet: until then it counts like a core with its number of CPUs,
     and one whose CPUs are not known like a core.
     """
-    core_cost = fmean(scene.memory.work[row.name] for row in scene.cores)
+    core_cost = fmean(scene.memory.work[name] for name in scene.cores)
     core_cpus = fmean(sample.cpus or 1 for sample in scene.memory.samples.values())
     per_cpu = _target(scene.policy, round(core_cpus)) / core_cpus
     total = per_core * (scene.heads - len(scene.bursts))
@@ -177,9 +205,9 @@ def _trim(scene: _Scene) -> _Scene:
     """
     memory, now = scene.memory, scene.snapshot.now
     since = max((each.joined_at or now for each in scene.bursts), default=now)
-    seen = [load for row in scene.cores if (load := undamped(memory.traffic.get(row.name, ()), since)) is not None]
+    seen = [load for name in scene.cores if (load := undamped(memory.traffic.get(name, ()), since)) is not None]
     trim = memory.trim
-    if seen and memory.trimmed_at is not None and memory.weight not in {None, 1}:
+    if seen and memory.trimmed_at is not None and any(weight > 1 for weight in memory.weights.values()):
         target = fmean(_target(scene.policy, sample.cpus or 1) for sample in memory.samples.values())
         error = max(-1.0, min(1.0, (target - fmean(seen)) / target))
         trim *= 1 + error * min(1.0, (now - memory.trimmed_at) / _TRIM_SECONDS)

@@ -45,7 +45,7 @@ class Decision:
         proposals: every policy's wish.
         signal: the load that was compared with the threshold; None where nothing usable was read.
         scale_in_allowed: the data is complete and fresh, and nobody has paused it: planning may remove.
-        weight: the weight wanted for every burst server; None: leave them as they are.
+        weights: by the backend that they join, the weight wanted for every burst server; a missing one: leave them as they are.
         weight_reason: where the weight comes from.
         core_capacity: requests/s at which a core server stands at its target load; None while unknown.
         memory: what the next cycle must know.
@@ -62,7 +62,7 @@ class Decision:
     proposals: tuple[Proposal, ...]
     signal: float | None
     scale_in_allowed: bool
-    weight: int | None
+    weights: Mapping[str, int]
     weight_reason: str
     core_capacity: float | None
     memory: Memory
@@ -70,6 +70,11 @@ class Decision:
     burst_rate: float | None = None
     learned: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def weight(self) -> int | None:
+        """The weight wanted in the main backend; None: leave them as they are."""
+        return next(iter(self.weights.values()), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ class Memory:
         work: learned CPU seconds per request, by server name.
         trim: correction of the learned capacity by the load really seen; 1.0: none.
         trimmed_at: when the trim was last moved.
-        weight: the weight decided last; None before the first.
+        weights: by backend, the weights decided last; empty before the first.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -124,6 +129,6 @@ class Memory:
     work: Mapping[str, float] = field(default_factory=dict)
     trim: float = 1.0
     trimmed_at: float | None = None
-    weight: int | None = None
+    weights: Mapping[str, int] = field(default_factory=dict)
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
+
+from burstd.model.naming import instance_of
 
 
 class ServerStatus(StrEnum):
@@ -49,32 +53,72 @@ class ServerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BackendView:
+    """One backend.
+
+    Attributes:
+        servers: every server of it, in HAProxy's order.
+        requests: requests to the whole backend since HAProxy's start; goes back to 0 at a reload.
+        queued: requests waiting in the backend's own queue.
+        balance: the backend's algorithm ("roundrobin"); empty where the socket's level hides it.
+    """
+
+    name: str
+    servers: tuple[ServerRow, ...]
+    requests: int
+    queued: int = 0
+    balance: str = ""
+
+    def server(self, name: str) -> ServerRow | None:
+        """The server of that name, or None."""
+        return next((row for row in self.servers if row.name == name), None)
+
+
+class Line(NamedTuple):
+    """A server's line in one backend."""
+
+    backend: str
+    row: ServerRow
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayView:
-    """One consistent reading of the backend: the process was the same before and after.
+    """One consistent reading of all backends that concern the fleet: the process was the same before and after.
 
     Attributes:
         version: (major, minor, patch).
         pid: the worker's process id.
         started: the worker's start, seconds since the epoch as HAProxy says it. With pid it names one process for ever.
-        servers: every server of the backend, in HAProxy's order.
-        requests: requests to the whole backend since its start; goes back to 0 at a reload.
-        queued: requests waiting in the backend's own queue.
-        balance: the backend's algorithm ("roundrobin"); empty where the socket's level hides it.
+        backends: in the order of the settings; the first is the core's own.
         removal_grace: seconds that a server must stay in MAINT without sessions before its removal is safe on this version.
     """
 
     version: tuple[int, int, int]
     pid: int
     started: float
-    servers: tuple[ServerRow, ...]
-    requests: int
-    queued: int = 0
-    balance: str = ""
+    backends: tuple[BackendView, ...]
     removal_grace: float = 0.0
+    _lines: Mapping[str, tuple[Line, ...]] = field(init=False, repr=False, compare=False)
 
-    def server(self, name: str) -> ServerRow | None:
-        """The server of that name, or None."""
-        return next((row for row in self.servers if row.name == name), None)
+    def __post_init__(self) -> None:
+        """Sort the lines by instance once: each of a thousand instances asks for its own."""
+        lines: dict[str, list[Line]] = {}
+        for line in self.lines:
+            lines.setdefault(instance_of(line.row.name), []).append(line)
+        object.__setattr__(self, "_lines", {name: tuple(each) for name, each in lines.items()})
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every server's line in every backend."""
+        return tuple(Line(backend.name, row) for backend in self.backends for row in backend.servers)
+
+    def lines_of(self, instance: str) -> tuple[Line, ...]:
+        """An instance's lines, or a static server's: in service and as the standby, in whichever backend."""
+        return self._lines.get(instance, ())
+
+    def line(self, backend: str, name: str) -> ServerRow | None:
+        """The server of that very name in that backend, or None."""
+        return next((row for place, row in self.lines_of(instance_of(name)) if (place, row.name) == (backend, name)), None)
 
 
 class AdminState(StrEnum):
@@ -89,6 +133,7 @@ class AdminState(StrEnum):
 class AddServer:
     """Add a dynamic server, enable its checks and put it in DRAIN: it takes no traffic before `SetState(READY)`."""
 
+    backend: str
     name: str
     address: str
     port: int
@@ -101,6 +146,7 @@ class AddServer:
 class SetState:
     """Make one of our servers ready, drained or in maintenance."""
 
+    backend: str
     name: str
     state: AdminState
 
@@ -109,6 +155,7 @@ class SetState:
 class SetWeight:
     """Give one of our servers an absolute weight, 0..256."""
 
+    backend: str
     name: str
     weight: int
 
@@ -117,6 +164,7 @@ class SetWeight:
 class EnableHealth:
     """Start the checks of one of our servers that HAProxy shows as `no check`."""
 
+    backend: str
     name: str
 
 
@@ -124,6 +172,7 @@ class EnableHealth:
 class CutSessions:
     """Close the sessions that one of our servers still has: the drain's deadline is over."""
 
+    backend: str
     name: str
 
 
@@ -131,6 +180,7 @@ class CutSessions:
 class RemoveServer:
     """Delete one of our servers from the backend; it must be in MAINT, without sessions, past the grace."""
 
+    backend: str
     name: str
 
 

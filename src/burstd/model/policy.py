@@ -112,23 +112,49 @@ class LoadPolicy:
     absurd_above: float = 100_000.0
 
 
+class Mode(StrEnum):
+    """How traffic comes to the burst servers."""
+
+    WEIGHTED = "weighted"
+    """They join the core's own backend, and weights share the requests."""
+    SPILLOVER = "spillover"
+    """They join an overflow backend, to which HAProxy sends what the core has no room for, request by request."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPolicy:
+    """One backend that the fleet serves.
+
+    Attributes:
+        name: the core's backend.
+        joined: the backend that the instances join: the same one, or its overflow backend.
+        port: the instances' port for it; None: the pool's.
+        weight: each burst server's fixed weight, 1..256; None: as much as brings the cores to their target.
+        maxconn: connection limit of each burst server; None: none.
+    """
+
+    name: str = "app_cluster"
+    joined: str = "app_cluster"
+    port: int | None = None
+    weight: int | None = None
+    maxconn: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
     """How much traffic the burst servers get, and how they are listed in HAProxy.
 
     Attributes:
-        backend: the HAProxy backend that the instances join.
-        burst_weight: a fixed weight 1..256, or None for `auto`.
-        target_load: with `auto`, the load per core server that the weights steer to, in load units.
-        tolerance: with `auto`, a relative change of the weight below this is left alone.
-        maxconn: connection limit of each burst server; None: none.
+        mode: by weight, or by overflow.
+        backends: those that the fleet serves; the first is the main one.
+        target_load: the load per core server that the weights steer to, in load units.
+        tolerance: a relative change of a solved weight below this is left alone.
     """
 
-    backend: str = "app_cluster"
-    burst_weight: int | None = None
+    mode: Mode = Mode.WEIGHTED
+    backends: tuple[BackendPolicy, ...] = (BackendPolicy(),)
     target_load: float = 3.5
     tolerance: float = 0.1
-    maxconn: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

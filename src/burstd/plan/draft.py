@@ -31,6 +31,7 @@ class Draft:
         calls: what is asked of the clouds.
         notes: what is said once.
         waiting: what needs nothing but time.
+        reserve: operations of those that shall stand by.
     """
 
     def __init__(self, snapshot: Snapshot, decision: Decision, policy: Policy) -> None:
@@ -45,6 +46,7 @@ class Draft:
         self.calls: list[CallCloud] = []
         self.notes: list[Note] = []
         self.waiting: list[str] = []
+        self.reserve: frozenset[str] = frozenset()
         self._punished: set[str] = set()
 
     @property

@@ -23,11 +23,14 @@ def tell_idle(draft: Draft) -> None:
     view = draft.gateway
     if view is None:
         return
-    taking = [row for row in view.servers if row.status is ServerStatus.UP and row.weight > 0 and not row.backup]
-    for row in taking:
-        instance = next((each for each in draft.phase(Phase.IN_SERVICE) if each.name == row.name), None)
-        if instance is not None and (share := _missed(draft, row, taking)) >= SHARE:
-            draft.waiting.append(f"{row.name} is up and gets no request, where its weight promises about {share:.0f} in {IDLE_FOR:.0f} s")
+    serving = {each.name for each in draft.phase(Phase.IN_SERVICE)}
+    for backend in view.backends:
+        taking = [row for row in backend.servers if row.status is ServerStatus.UP and row.weight > 0 and not row.backup]
+        for row in taking:
+            if row.name in serving and (share := _missed(draft, row, taking)) >= SHARE:
+                draft.waiting.append(
+                    f"{row.name} is up and gets no request, where its weight promises about {share:.0f} in {IDLE_FOR:.0f} s"
+                )
 
 
 def _missed(draft: Draft, row: ServerRow, taking: list[ServerRow]) -> float:

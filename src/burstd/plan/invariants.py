@@ -12,7 +12,7 @@ from burstd.model.decision import Decision
 from burstd.model.faults import Fault
 from burstd.model.fleet import ENDED, Instance, Phase
 from burstd.model.gateway import GatewayView
-from burstd.model.naming import is_instance_name
+from burstd.model.naming import is_server_name
 from burstd.model.plans import Action, CallCloud, EditGateway, Plan, Record, RecordCooldowns, Violation
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
@@ -52,7 +52,7 @@ class _Check:
                 if not bound and not self._listed_as_ours(operation, node_id):
                     return f"a destroy of {node_id}, which is not known as ours"
             case EditGateway(edit):
-                if not is_instance_name(self.policy.fleet.name, self.policy.owner, edit.name):
+                if not is_server_name(self.policy.fleet.name, self.policy.owner, edit.name):
                     return f"an edit of {edit.name}, which is not ours"
         return None
 
@@ -67,7 +67,7 @@ class _Check:
                 view = self.snapshot.gateway
                 if record is None or record.node_id != node_id:
                     return None
-                if isinstance(view, GatewayView) and view.server(record.name) is not None:
+                if isinstance(view, GatewayView) and view.lines_of(record.name):
                     return f"a destroy of {record.name}, which HAProxy still lists"
         return None
 

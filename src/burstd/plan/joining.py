@@ -6,23 +6,27 @@ come back the same way. An instance that HAProxy has long called DOWN leaves and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from burstd.lifecycle import overdue
 from burstd.model.cloud import Node, NodeState
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.fleet import Instance, Phase
+from burstd.model.fleet import SERVING, Instance, Phase
 from burstd.model.gateway import (
     AddServer,
     AdminState,
     EnableHealth,
     GatewayView,
+    Line,
     RemoveServer,
     ServerRow,
     ServerStatus,
     SetState,
     SetWeight,
 )
-from burstd.model.naming import is_instance_name
+from burstd.model.naming import instance_of, is_server_name
 from burstd.plan.draft import Draft
+from burstd.plan.lines import retire, wanted_lines
 
 _NOT_ASKED = Fault("check path", FaultKind.MISSING, "its check path has not been asked yet")
 
@@ -30,9 +34,9 @@ _NOT_ASKED = Fault("check path", FaultKind.MISSING, "its check path has not been
 def recognize(draft: Draft) -> None:
     """An instance that HAProxy lists already needs no boot and no gate: it was adopted while it served, and leaves like one that joined."""
     for instance in draft.phase(Phase.BOOTING, Phase.SYNCING):
-        row = draft.gateway.server(instance.name) if draft.gateway else None
-        if row is not None:
-            address = instance.address or row.address.rpartition(":")[0] or None
+        lines = draft.gateway.lines_of(instance.name) if draft.gateway else ()
+        if lines:
+            address = instance.address or lines[0].row.address.rpartition(":")[0] or None
             if instance.phase is Phase.BOOTING:
                 instance = draft.move(instance, Phase.SYNCING, "HAProxy lists it already", address=address)  # noqa: PLW2901 - as it is from here on
             draft.move(instance, Phase.JOINING, "HAProxy lists it already", address=address)
@@ -80,29 +84,23 @@ def sync(draft: Draft) -> None:
 
 
 def join(draft: Draft) -> None:
-    """Bring joining instances into service, and keep those in service as HAProxy should have them."""
+    """Bring joining instances into service, and keep those in service, and the standby, as HAProxy should have them."""
     view = draft.gateway
     if view is None:
         return
     for instance in draft.phase(Phase.JOINING):
-        _join(draft, instance, view.server(instance.name))
-    for instance in draft.phase(Phase.IN_SERVICE):
-        _keep(draft, instance, view.server(instance.name))
+        _join(draft, instance, view)
+    for instance in draft.phase(*SERVING):
+        _keep(draft, instance, view)
     _retire_ghosts(draft, view)
 
 
-def _add(draft: Draft, instance: Instance) -> None:
-    pool = draft.policy.pool(instance.pool)
-    if pool is None or instance.address is None:
-        draft.waiting.append(f"{instance.name}: its pool {instance.pool} is no longer in the settings")
-        return
-    weight = draft.decision.weight
-    draft.edit(AddServer(instance.name, instance.address, pool.port, 1 if weight is None else weight, draft.policy.routing.maxconn))
-
-
-def _join(draft: Draft, instance: Instance, row: ServerRow | None) -> None:
-    if row is not None and row.passing and row.status in {ServerStatus.DRAIN, ServerStatus.UP}:
-        draft.move(instance, Phase.IN_SERVICE, "HAProxy's check passes", joined_at=draft.now, down_since=None)
+def _join(draft: Draft, instance: Instance, view: GatewayView) -> None:
+    wanted = wanted_lines(draft, instance)
+    rows = [view.line(line.backend, line.name) for line in wanted]
+    if rows and all(row is not None and row.passing and row.status in {ServerStatus.DRAIN, ServerStatus.UP} for row in rows):
+        phase = Phase.STANDBY if wanted[0].backup else Phase.IN_SERVICE
+        draft.move(instance, phase, "HAProxy's check passes", joined_at=draft.now, down_since=None)
         draft.forgive(instance.pool)
     elif overdue(instance, draft.policy.fleet, draft.now):
         if instance.joined_at is None:  # else it was healthy once
@@ -110,36 +108,66 @@ def _join(draft: Draft, instance: Instance, row: ServerRow | None) -> None:
         draft.expel(instance, "HAProxy's check did not pass in time")
     else:
         draft.waiting.append(f"{instance.name} joins")
-        _prepare(draft, instance, row)
+        for line, row in zip(wanted, rows, strict=True):
+            _prepare(draft, line, row)
 
 
-def _prepare(draft: Draft, instance: Instance, row: ServerRow | None) -> None:
-    """Mend what an interrupted join has left: a server missing, without checks, or still in maintenance."""
+def _prepare(draft: Draft, line: AddServer, row: ServerRow | None) -> None:
+    """Mend what an interrupted join has left: a line missing, without checks, or still in maintenance."""
     if row is None:
-        _add(draft, instance)
+        draft.edit(line)
     elif row.status is ServerStatus.NO_CHECK:
-        draft.edit(EnableHealth(instance.name))
+        draft.edit(EnableHealth(line.backend, line.name))
     elif row.status is ServerStatus.MAINT:
-        draft.edit(EnableHealth(instance.name))
-        draft.edit(SetState(instance.name, AdminState.DRAIN))
+        draft.edit(EnableHealth(line.backend, line.name))
+        draft.edit(SetState(line.backend, line.name, AdminState.DRAIN))
 
 
-def _keep(draft: Draft, instance: Instance, row: ServerRow | None) -> None:
-    weight = draft.decision.weight
+def _keep(draft: Draft, instance: Instance, view: GatewayView) -> None:
+    wanted = wanted_lines(draft, instance)
+    seen = view.lines_of(instance.name)
+    healthy = any(line.row.passing and line.row.status is ServerStatus.UP for line in seen)
+    for line in wanted:
+        _mend(draft, line, view.line(line.backend, line.name), healthy=healthy)
+    rows = [row for line in wanted if (row := view.line(line.backend, line.name))]
+    places = {(line.backend, line.name) for line in wanted}
+    surplus = [each for each in seen if wanted and (each.backend, each.row.name) not in places]
+    # Make before break: what is too much goes when all that is wanted stands.
+    if len(rows) == len(wanted) and all(row.passing and row.status is ServerStatus.UP for row in rows):
+        for each in surplus:
+            retire(draft, instance, each, view)
+    if not surplus and instance.maint_at is not None:
+        draft.change(instance, maint_at=None)
+    _watch_health(draft, draft.fleet[instance.operation], seen)
+
+
+def _mend(draft: Draft, line: AddServer, row: ServerRow | None, *, healthy: bool) -> None:
+    """Bring one line to where it should be.
+
+    Args:
+        draft: the plan.
+        line: as it should be.
+        row: as it is.
+        healthy: another line of the same instance shows that it serves: no need to wait for this one's first check.
+    """
     if row is None or row.status is ServerStatus.NO_CHECK:
-        _prepare(draft, instance, row)
+        _prepare(draft, line, row)
+        if row is None and healthy:
+            draft.edit(SetState(line.backend, line.name, AdminState.READY))
         return
+    weight = draft.decision.weights.get(line.backend)
     if weight is not None and row.weight != weight:
-        draft.edit(SetWeight(instance.name, weight))
+        draft.edit(SetWeight(line.backend, line.name, weight))
     if row.status is ServerStatus.MAINT:
-        draft.waiting.append(f"{instance.name} is in maintenance by somebody's hand")
+        draft.waiting.append(f"{line.name} is in maintenance by somebody's hand")
     elif row.status is ServerStatus.DRAIN and row.passing:
-        draft.edit(SetState(instance.name, AdminState.READY))
-    _watch_health(draft, instance, row)
+        draft.edit(SetState(line.backend, line.name, AdminState.READY))
 
 
-def _watch_health(draft: Draft, instance: Instance, row: ServerRow) -> None:
-    down = row.status is ServerStatus.DOWN
+def _watch_health(draft: Draft, instance: Instance, lines: Sequence[Line]) -> None:
+    if not lines:
+        return
+    down = any(line.row.status is ServerStatus.DOWN for line in lines)
     if down and instance.down_since is None:
         draft.change(instance, down_since=draft.now)
     elif not down and instance.down_since is not None:
@@ -149,14 +177,14 @@ def _watch_health(draft: Draft, instance: Instance, row: ServerRow) -> None:
 
 
 def _retire_ghosts(draft: Draft, view: GatewayView) -> None:
-    """Servers that bear our name and belong to no live record get no traffic; where it is safe at once they are removed."""
+    """Lines that bear our name and belong to no live record get no traffic; where it is safe at once they are removed."""
     alive = {each.name for each in draft.fleet.values()} | {each.name for each in draft.snapshot.fleet}
-    for row in view.servers:
-        if not is_instance_name(draft.policy.fleet.name, draft.policy.owner, row.name) or row.name in alive:
+    for backend, row in view.lines:
+        if not is_server_name(draft.policy.fleet.name, draft.policy.owner, row.name) or instance_of(row.name) in alive:
             continue
         if row.status is not ServerStatus.MAINT:
-            draft.edit(SetState(row.name, AdminState.MAINT))
+            draft.edit(SetState(backend, row.name, AdminState.MAINT))
         elif view.removal_grace == 0 and row.sessions == 0:
-            draft.edit(RemoveServer(row.name))
+            draft.edit(RemoveServer(backend, row.name))
         else:
             draft.waiting.append(f"{row.name} stays in maintenance: no instance stands for it")

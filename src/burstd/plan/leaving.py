@@ -5,8 +5,8 @@ from __future__ import annotations
 from burstd.lifecycle import overdue
 from burstd.model.cloud import DestroyCall
 from burstd.model.fleet import Instance, Phase
-from burstd.model.gateway import AdminState, CutSessions, GatewayView, RemoveServer, ServerRow, ServerStatus, SetState
 from burstd.plan.draft import Draft
+from burstd.plan.lines import retire
 
 
 def leave(draft: Draft) -> None:
@@ -16,43 +16,11 @@ def leave(draft: Draft) -> None:
         if view is None:
             draft.waiting.append(f"{instance.name} waits for HAProxy before it leaves")
             continue
-        row = view.server(instance.name)
-        if row is None:
+        lines = view.lines_of(instance.name)
+        if not lines:
             draft.move(instance, Phase.DESTROYING, instance.reason, attempts=0, attempted_at=None)
-        elif row.status is ServerStatus.MAINT and instance.maint_at is not None:
-            _remove(draft, instance, row, view)
-        else:
-            _drain(draft, instance, row)
-
-
-def _drain(draft: Draft, instance: Instance, row: ServerRow) -> None:
-    late = overdue(instance, draft.policy.fleet, draft.now)
-    if row.sessions == 0 and row.queued == 0 and row.status is not ServerStatus.UP:
-        _put_to_maintenance(draft, instance)
-    elif late:
-        draft.edit(CutSessions(instance.name))
-        _put_to_maintenance(draft, instance)
-    else:
-        draft.waiting.append(f"{instance.name} drains ({row.sessions + row.queued} requests in flight)")
-        if row.status is not ServerStatus.DRAIN:
-            draft.edit(SetState(instance.name, AdminState.DRAIN))
-
-
-def _put_to_maintenance(draft: Draft, instance: Instance) -> None:
-    draft.change(instance, maint_at=draft.now)
-    draft.edit(SetState(instance.name, AdminState.MAINT))
-
-
-def _remove(draft: Draft, instance: Instance, row: ServerRow, view: GatewayView) -> None:
-    rested = draft.now - (instance.maint_at or draft.now) >= view.removal_grace
-    if row.sessions or row.queued:
-        draft.waiting.append(f"{instance.name} still has {row.sessions + row.queued} requests")
-        if overdue(instance, draft.policy.fleet, draft.now):
-            draft.edit(CutSessions(instance.name))
-    elif rested:
-        draft.edit(RemoveServer(instance.name))
-    else:
-        draft.waiting.append(f"{instance.name} rests before it is removed")
+        for line in lines:
+            retire(draft, instance, line, view, late=overdue(instance, draft.policy.fleet, draft.now))
 
 
 def destroy(draft: Draft) -> None:

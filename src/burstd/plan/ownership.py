@@ -68,7 +68,7 @@ def _note_states(draft: Draft, ours: dict[str, Node]) -> None:
 
 def lose(draft: Draft, instance: Instance, reason: str, *, exists: bool = False) -> None:
     """Let go of an instance that cannot serve: out of HAProxy first where it is listed, then gone (or destroyed, if it exists)."""
-    listed = draft.gateway is None or draft.gateway.server(instance.name) is not None
+    listed = draft.gateway is None or bool(draft.gateway.lines_of(instance.name))
     if instance.phase is Phase.DRAINING or (instance.phase in {Phase.JOINING, Phase.IN_SERVICE, Phase.STANDBY} and listed):
         if instance.phase is not Phase.DRAINING:
             draft.expel(instance, reason)

@@ -67,9 +67,10 @@ def _grow(draft: Draft, missing: int, operations: Iterator[str]) -> None:
 
 
 def _can_return(draft: Draft, instance: Instance) -> bool:
-    row = draft.gateway.server(instance.name) if draft.gateway else None
+    lines = draft.gateway.lines_of(instance.name) if draft.gateway else ()
+    passing = bool(lines) and all(line.row.passing for line in lines)
     ordered = instance.name in draft.snapshot.orders.drains
-    return row is not None and row.passing and instance.maint_at is None and instance.down_since is None and not ordered
+    return passing and instance.maint_at is None and instance.down_since is None and not ordered
 
 
 def _open_pool(draft: Draft) -> PoolPolicy | None:

@@ -7,6 +7,7 @@ the world, but for the file that `user_data` names.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from burstd.errors import InvalidSettings
-from burstd.model.policy import Aggregate, CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy, Step
+from burstd.model.policy import Aggregate, BackendPolicy, CoreServer, FleetPolicy, LoadPolicy, Mode, Policy, PoolPolicy, RoutingPolicy, Step
 from burstd.settings import values as v
 from burstd.settings.templates import SUFFIX, render
 from burstd.settings.values import Kind, key
@@ -24,6 +25,7 @@ PolicyPart = TypeVar("PolicyPart", FleetPolicy, LoadPolicy, CoreServer, RoutingP
 _FLEET = FleetPolicy()
 _LOAD = LoadPolicy()
 _ROUTING = RoutingPolicy()
+_MAIN = BackendPolicy()
 _POOL = PoolPolicy(name="", image="", size="")
 
 TEMPLATE_VARIABLES: Final = ("image", "size", "location", "tags", "port", "check_path", "metrics_port")
@@ -110,11 +112,30 @@ class CoreSettings(Section):
         return self.server or self.name
 
 
+class BackendSettings(Section):
+    """A further backend that the fleet serves."""
+
+    name: v.HaproxyName = key(..., "Its name; the core stands in it too.", example="static_cluster")
+    overflow: v.OptionalHaproxyName = key(None, "In spillover mode, its overflow backend; where it is not given, `NAME_cloud`.")
+    port: v.OptionalPort = key(None, "The instances' port for it; where it is not given, the pool's.", example=8081)
+    burst_weight: v.OptionalWeight = key(None, "As `burst_weight` of the main backend; where it is not given, that one.", example="auto")
+    maxconn: v.Connections = key(None, "As `maxconn` of the main backend; where it is not given, that one.", example=200, ge=1)
+
+
 class HaproxySettings(Section):
     """The HAProxy beside burstd, and how much traffic it gives to the instances."""
 
     socket: v.SocketPath = key(Path("/run/haproxy/admin.sock"), "Its runtime socket, of level admin.")
-    backend: v.HaproxyName = key(_ROUTING.backend, "The backend that the instances join.")
+    mode: Literal["weighted", "spillover"] = key(
+        "weighted", "How traffic comes to the instances: by weight in the core's backend, or by HAProxy's own rule when that is full."
+    )
+    backend: v.HaproxyName = key(_MAIN.name, "The core's backend; in weighted mode the instances join it.")
+    overflow: v.OptionalHaproxyName = key(
+        None, "In spillover mode, the backend that the instances join; where it is not given, `BACKEND_cloud`.", example="app_cloud"
+    )
+    further: Annotated[tuple[BackendSettings, ...], Kind('a list of tables such as { name = "static_cluster", port = 8081 }')] = key(
+        (), "Further backends that the instances join too, each with a port and a weight of its own if need be."
+    )
     config_file: v.OptionalAnchored = key(
         None, "HAProxy's own configuration; read by `burstd check` alone.", example="/etc/haproxy/haproxy.cfg"
     )
@@ -124,7 +145,7 @@ class HaproxySettings(Section):
     target_load: v.LoadUnits = key(_ROUTING.target_load, 'With "auto", the load per core server that the weights steer to.', gt=0)
     tolerance: v.Ratio = key(_ROUTING.tolerance, 'With "auto", a relative change of the weight below this is left alone.', ge=0, lt=1)
     maxconn: v.Connections = key(
-        _ROUTING.maxconn, "Connection limit of each burst server; needed where the core servers have one.", example=200, ge=1
+        _MAIN.maxconn, "Connection limit of each burst server; needed where the core servers have one.", example=200, ge=1
     )
     check_interval: v.Seconds = key(1.0, "Between two health checks of a burst server.", gt=0)
     retries: v.Attempts = key(3, "The `retries` of haproxy.cfg: removals on HAProxy 2.x wait for them.", ge=0, le=100)
@@ -283,7 +304,7 @@ class Settings(Section):
             fleet=_mapped(FleetPolicy, self.fleet, minimum=self.fleet.min, maximum=self.fleet.max),
             load=_mapped(LoadPolicy, self.load, steps=tuple(_mapped(Step, each) for each in self.load.steps)),
             cores=tuple(_mapped(CoreServer, each, server=each.server_name) for each in self.core),
-            routing=_mapped(RoutingPolicy, self.haproxy, burst_weight=_fixed(self.haproxy.burst_weight)),
+            routing=_mapped(RoutingPolicy, self.haproxy, mode=Mode(self.haproxy.mode), backends=tuple(_backends(self.haproxy))),
             pools=tuple(
                 _mapped(
                     PoolPolicy,
@@ -304,6 +325,19 @@ def _mapped(part: type[PolicyPart], section: Section, **changed: Any) -> PolicyP
     """The policy's part from the keys of the same names; `changed` holds those with another name or form."""
     same = {each.name: getattr(section, each.name) for each in fields(part) if each.name not in changed}
     return part(**same, **changed)
+
+
+def _backends(haproxy: HaproxySettings) -> Iterator[BackendPolicy]:
+    """The main backend and the further ones, which take from it what they leave open."""
+    main = BackendSettings(name=haproxy.backend, overflow=haproxy.overflow)
+    for each in (main, *haproxy.further):
+        yield BackendPolicy(
+            name=each.name,
+            joined=each.name if haproxy.mode == "weighted" else each.overflow or f"{each.name}_cloud",
+            port=each.port,
+            weight=_fixed(haproxy.burst_weight if each.burst_weight is None else each.burst_weight),
+            maxconn=haproxy.maxconn if each.maxconn is None else each.maxconn,
+        )
 
 
 def _fixed(weight: int | Literal["auto"]) -> int | None:

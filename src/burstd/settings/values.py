@@ -146,6 +146,10 @@ def _weight(value: object) -> object:
     return weight
 
 
+def _optional_weight(value: object) -> object:
+    return None if value in ("", "none", None) else _weight(value)
+
+
 def _anchored(value: object, info: ValidationInfo) -> object:
     """A relative path counts from the folder of the settings file, so that the daemon's own folder never matters."""
     if value is None:
@@ -222,6 +226,11 @@ Instances = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "in
 Attempts = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "attempts")]
 Connections = Annotated[int | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a whole number", "connections")]
 Weight = Annotated[int | Literal["auto"], BeforeValidator(_weight), Kind(f'"auto" or a whole number from 1 to {GREATEST_WEIGHT}', "weight")]
+OptionalWeight = Annotated[
+    int | Literal["auto"] | None,
+    BeforeValidator(_optional_weight),
+    Kind(f'"auto" or a whole number from 1 to {GREATEST_WEIGHT}', "weight"),
+]
 Port = Annotated[int, BeforeValidator(_no_bool), Kind("a port", "TCP port")]
 OptionalPort = Annotated[int | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a port, or 0 for none", "TCP port")]
 

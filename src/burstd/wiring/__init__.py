@@ -21,7 +21,7 @@ from burstd.adapters.node_exporter import NodeExporterLoad
 from burstd.adapters.sqlite import SqliteRoster
 from burstd.errors import InvalidSettings
 from burstd.model.fleet import Instance
-from burstd.model.naming import is_instance_name
+from burstd.model.naming import is_server_name
 from burstd.ports import Clock, Ports
 from burstd.settings import Settings
 from burstd.settings.sections import PoolSettings
@@ -31,7 +31,10 @@ _FIXED = (
     "fleet.name",
     "fleet.state_dir",
     "fleet.stale_cycle",
+    "haproxy.mode",
     "haproxy.backend",
+    "haproxy.overflow",
+    "haproxy.further",
     "control.socket",
     "control.mode",
     "control.group",
@@ -150,7 +153,7 @@ def gateway_of(settings: Settings, owner: str) -> HAProxyGateway:
     haproxy = settings.haproxy
     return HAProxyGateway(
         haproxy.socket,
-        haproxy.backend,
+        *(name for each in settings.policy(owner).routing.backends for name in (each.name, each.joined)),
         is_ours=ours(settings, owner),
         deadline=haproxy.deadline,
         retries=haproxy.retries,
@@ -161,7 +164,7 @@ def gateway_of(settings: Settings, owner: str) -> HAProxyGateway:
 def ours(settings: Settings, owner: str) -> Callable[[str], bool]:
     """Whether a server of that name is an instance of this fleet: by the naming rule, and never a core server."""
     cores = {core.server_name for core in settings.core}
-    return lambda name: name not in cores and is_instance_name(settings.fleet.name, owner, name)
+    return lambda name: name not in cores and is_server_name(settings.fleet.name, owner, name)
 
 
 def cloud_pool(pool: PoolSettings) -> CloudPool:

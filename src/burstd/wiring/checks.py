@@ -112,9 +112,10 @@ def _folder(part: str, key: str, folder: Path, systemd: str) -> Finding:
 
 def _haproxy(settings: Settings) -> Iterator[Finding]:
     gateway = gateway_of(settings, owner="")
+    routing = settings.policy(owner="").routing
     config_file = settings.haproxy.config_file
     try:
-        problems = gateway.probe([core.server_name for core in settings.core], config_file)
+        problems = gateway.probe([core.server_name for core in settings.core], config_file, [each.joined for each in routing.backends])
         yield from (_fail("haproxy", problem) for problem in problems)
         if problems:
             return
@@ -126,7 +127,8 @@ def _haproxy(settings: Settings) -> Iterator[Finding]:
         yield _fail("haproxy", str(error))
         return
     version = ".".join(map(str, view.version))
-    yield _ok("haproxy", f"haproxy.backend {settings.haproxy.backend}: HAProxy {version} takes servers there at run time")
+    joined = ", ".join(each.joined for each in routing.backends)
+    yield _ok("haproxy", f"haproxy.backend {joined}: HAProxy {version} takes servers there at run time")
     if config_file is None and view.version < SAFE_REMOVAL:
         yield _warning(
             "haproxy",
@@ -137,7 +139,7 @@ def _haproxy(settings: Settings) -> Iterator[Finding]:
 
 
 def _core_servers(settings: Settings, view: GatewayView) -> Iterator[Finding]:
-    rows = [row for core in settings.core if (row := view.server(core.server_name))]
+    rows = [row for core in settings.core if (row := view.backends[0].server(core.server_name))]
     for row in rows:
         if row.status in {ServerStatus.DOWN, ServerStatus.MAINT}:
             yield _warning("haproxy", f"core server {row.name}: HAProxy has it {row.status}; look at its health check")

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from burstd.errors import Garbled
-from burstd.model.gateway import ServerRow, ServerStatus
+from burstd.model.gateway import BackendView, ServerRow, ServerStatus
 
 PASSED = frozenset({"L4OK", "L6OK", "L7OK"})
 """`check_status` after a check that succeeded. L7OKC (404 with disable-on-404) is not among them: that server wants no new traffic."""
@@ -48,16 +48,6 @@ class Info:
     stopping: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """What `show stat` says of one backend; the fields are those of `GatewayView`."""
-
-    servers: tuple[ServerRow, ...]
-    requests: int
-    queued: int
-    balance: str
-
-
 def parse_info(text: str) -> Info:
     """Parse the answer to `show info`.
 
@@ -90,7 +80,7 @@ def parse_backends(text: str) -> frozenset[str]:
     return frozenset(name.strip() for name in names if name.strip())
 
 
-def parse_stat(text: str, backend: str) -> Stat | None:
+def parse_stat(text: str, backend: str) -> BackendView | None:
     """Parse the answer to `show stat` for one backend; None where it holds no row of that backend.
 
     Raises:
@@ -107,7 +97,7 @@ def parse_stat(text: str, backend: str) -> Stat | None:
             total = row
     if total is None:
         return None
-    return Stat(tuple(servers), requests=_requests(total), queued=_number("qcur", total.qcur), balance=total.algo)
+    return BackendView(backend, tuple(servers), requests=_requests(total), queued=_number("qcur", total.qcur), balance=total.algo)
 
 
 class _Row(NamedTuple):

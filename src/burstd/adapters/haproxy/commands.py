@@ -37,24 +37,19 @@ HIGHEST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """The edits' wording for one backend.
+    """The edits' wording.
 
     Attributes:
-        problems: what to tell an operator; names the backend.
+        problems: what to tell an operator.
         check_interval: seconds between two health checks of a server that burstd adds.
     """
 
     problems: Problems
     check_interval: float
 
-    @property
-    def backend(self) -> str:
-        """The backend's name."""
-        return self.problems.backend
-
     def line(self, edit: GatewayEdit) -> str:
         """The command of an edit; of an `AddServer` the first of its `steps`."""
-        server = f"{self.backend}/{edit.name}"
+        server = f"{edit.backend}/{edit.name}"
         match edit:
             case AddServer():
                 return f"add server {server} {self._parameters(edit)}"
@@ -90,7 +85,7 @@ class Commands:
         Raises:
             Misconfigured: the socket's level or the backend allows no such edit at all.
         """
-        problem = self.unfit(answer)
+        problem = self.unfit(answer, edit.backend)
         if problem is not None:
             raise Misconfigured(problem)
         match edit:
@@ -105,21 +100,24 @@ class Commands:
         last = answer.rpartition("\n")[2]  # warnings may come before the verdict
         return None if last in done else _fault(edit.name, answer)
 
-    def unfit(self, answer: str) -> str | None:
+    def unfit(self, answer: str, backend: str) -> str | None:
         """The one line for an operator where an answer says that the socket or the backend is not set up for burstd; else None."""
+        problems = self.problems.of(backend)
         if answer.startswith("Permission denied"):
-            return self.problems.low_level()
+            return problems.low_level()
         if answer.startswith("No such backend"):
-            return self.problems.no_backend()
+            return problems.no_backend()
         if answer.startswith("Backend must use a dynamic load balancing"):
-            return self.problems.static_balance()
+            return problems.static_balance()
         return None
 
 
 def refusal(edit: GatewayEdit) -> Fault | None:
     """Why this edit must not be sent to any HAProxy: it could say something else than it means. None where it is sound."""
     wrong = None
-    if not NAME.fullmatch(edit.name):
+    if not NAME.fullmatch(edit.backend):
+        wrong = f"backend name {edit.backend[:80]!r} has a character that HAProxy does not take"
+    elif not NAME.fullmatch(edit.name):
         wrong = f"server name {edit.name[:80]!r} has a character that HAProxy does not take"
     elif isinstance(edit, AddServer | SetWeight) and not 0 <= edit.weight <= HEAVIEST:
         wrong = f"weight {edit.weight} of {edit.name} is not within 0..{HEAVIEST}"
@@ -148,7 +146,7 @@ def steps(edit: AddServer, row: ServerRow | None) -> tuple[GatewayEdit, ...]:
     Added, its checks are turned on and it is put in DRAIN: otherwise traffic would come before the first check. A row in MAINT is
     what an add that broke off has left behind, and gets the rest; any other row is left as it is.
     """
-    rest = (EnableHealth(edit.name), SetState(edit.name, AdminState.DRAIN))
+    rest = (EnableHealth(edit.backend, edit.name), SetState(edit.backend, edit.name, AdminState.DRAIN))
     if row is None:
         return edit, *rest
     return rest if row.status is ServerStatus.MAINT and clash(edit, row) is None else ()

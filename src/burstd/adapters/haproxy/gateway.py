@@ -7,20 +7,20 @@ written, HAProxy is never reloaded, its counters are never cleared.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_fixed
 
-from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Stat, Version, parse_backends, parse_info, parse_stat
+from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Version, parse_backends, parse_info, parse_stat
 from burstd.adapters.haproxy.commands import NAME, PEER, Commands, clash, refusal, steps
 from burstd.adapters.haproxy.probe import probe
 from burstd.adapters.haproxy.problems import Problems
 from burstd.adapters.haproxy.runtime import Conversation, converse
 from burstd.errors import Bug, Misconfigured, Retry, Unreachable
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.gateway import AddServer, GatewayEdit, GatewayView, RemoveServer, ServerRow
+from burstd.model.gateway import AddServer, BackendView, GatewayEdit, GatewayView, RemoveServer, ServerRow
 
 READ_ATTEMPTS = 3
 READ_PAUSE = 0.05
@@ -38,34 +38,35 @@ times as long where it took longer than `ADDS_HOLD` seconds. Fleets of up to abo
 
 
 class HAProxyGateway:
-    """One backend of one HAProxy, by its runtime socket."""
+    """The fleet's backends in one HAProxy, by its runtime socket."""
 
-    def __init__(  # noqa: PLR0913 - the constructor is where the operator's settings come in
+    def __init__(
         self,
         socket: Path,
-        backend: str,
-        *,
+        *backends: str,
         is_ours: Callable[[str], bool],
         deadline: float = 2.0,
         retries: int = 3,
         check_interval: float = 1.0,
     ) -> None:
-        """Talk to HAProxy at `socket` about `backend`; nothing is connected yet.
+        """Talk to HAProxy at `socket` about its backends; nothing is connected yet.
 
         Args:
             socket: the runtime socket, of level admin.
-            backend: the backend's name.
+            backends: names of the backends that are read, the main one first.
             is_ours: whether a server of that name belongs to this fleet.
             deadline: wall-clock seconds for one exchange, whole.
             retries: the backend's `retries` in HAProxy's configuration.
             check_interval: seconds between two health checks of a server that burstd adds.
 
         Raises:
-            Misconfigured: HAProxy can have no backend of that name.
+            Misconfigured: HAProxy can have no backend of such a name.
         """
-        if not NAME.fullmatch(backend):
-            raise Misconfigured(Problems(socket, repr(backend)).no_backend())
-        self._problems = Problems(socket, backend)
+        for backend in backends:
+            if not NAME.fullmatch(backend):
+                raise Misconfigured(Problems(socket, repr(backend)).no_backend())
+        self._backends = tuple(dict.fromkeys(backends))
+        self._problems = Problems(socket)
         self._commands = Commands(self._problems, check_interval)
         self._is_ours = is_ours
         self._deadline = deadline
@@ -73,17 +74,21 @@ class HAProxyGateway:
         # times: deleting the server then can crash it (2.6.12). One second more is for the clock's grain.
         self._grace = retries + 2.0
 
-    def probe(self, expected: Sequence[str] = (), config_file: Path | None = None) -> tuple[str, ...]:
-        """Every problem of socket, backend and configuration, a line each with its mend; nothing is changed.
+    def probe(
+        self, expected: Sequence[str] = (), config_file: Path | None = None, joined: Collection[str] | None = None
+    ) -> tuple[str, ...]:
+        """Every problem of socket, backends and configuration, a line each with its mend; nothing is changed.
 
         Args:
-            expected: names of static servers (the cores) that the backend must have.
+            expected: names of static servers (the cores) that the main backend must have.
+            joined: the backends that must take servers at run time; None: all.
             config_file: HAProxy's configuration, to see that `option redispatch` is in force on 2.x; None: not looked at.
 
         Raises:
             Retry: HAProxy is down or does not answer.
         """
-        return probe(self._commands, self._deadline, expected, config_file)
+        asked = {name: tuple(expected) if name == self._backends[0] else () for name in self._backends}
+        return probe(self._commands, self._deadline, asked, config_file, self._backends if joined is None else joined)
 
     def read(self) -> GatewayView:
         """One consistent reading, as the port has it. A reload in the middle of it is waited out within the deadline."""
@@ -124,18 +129,17 @@ class HAProxyGateway:
             before = parse_info(talk.ask("show info")[0])
             if before.version < OLDEST:
                 raise Misconfigured(self._problems.too_old(before.version))
-            if self._problems.backend not in parse_backends(talk.ask("show backend")[0]):
-                raise Misconfigured(self._problems.no_backend())
-            stat = self._stat(talk)
+            present = parse_backends(talk.ask("show backend")[0])
+            for backend in self._backends:
+                if backend not in present:
+                    raise Misconfigured(self._problems.of(backend).no_backend())
+            views = self._views(talk, self._backends)
             version = self._recognise(talk, before.process)
         return GatewayView(
             version=version,
             pid=before.process[0],
             started=before.process[1],
-            servers=stat.servers,
-            requests=stat.requests,
-            queued=stat.queued,
-            balance=stat.balance,
+            backends=tuple(views),
             removal_grace=0.0 if version >= SAFE_REMOVAL else self._grace,
         )
 
@@ -150,11 +154,14 @@ class HAProxyGateway:
             raise Unreachable(f"HAProxy at {self._problems.socket} was reloaded or restarted meanwhile")
         return info.version
 
-    def _stat(self, talk: Conversation) -> Stat:
-        stat = parse_stat(talk.ask(f"show stat {self._problems.backend} 6 -1")[0], self._problems.backend)
-        if stat is None:
-            raise Misconfigured(self._problems.hidden_backend())
-        return stat
+    def _views(self, talk: Conversation, backends: Sequence[str]) -> list[BackendView]:
+        views = []
+        for backend, table in zip(backends, talk.ask(*(f"show stat {backend} 6 -1" for backend in backends)), strict=True):
+            view = parse_stat(table, backend)
+            if view is None:
+                raise Misconfigured(self._problems.of(backend).hidden_backend())
+            views.append(view)
+        return views
 
     def _change(self, talk: Conversation, edits: Iterable[GatewayEdit], version: Version) -> list[Fault | None]:
         """Carry out edits of one command each; where HAProxy can wait until a server is removable, let it."""
@@ -163,7 +170,7 @@ class HAProxyGateway:
         lines = []
         for edit in singles:
             if isinstance(edit, RemoveServer) and version >= SAFE_REMOVAL:
-                lines.append(f"wait {max(1, REMOVAL_PATIENCE // removals)}ms srv-removable {self._problems.backend}/{edit.name}")
+                lines.append(f"wait {max(1, REMOVAL_PATIENCE // removals)}ms srv-removable {edit.backend}/{edit.name}")
             lines.append(self._commands.line(edit))
         answers = talk.ask(*lines)
         verdicts = [answer for line, answer in zip(lines, answers, strict=True) if not line.startswith("wait ")]
@@ -171,9 +178,10 @@ class HAProxyGateway:
 
     def _add(self, talk: Conversation, edits: Iterable[GatewayEdit]) -> list[Fault | None]:
         """Add servers in batches, with pauses for the traffic where HAProxy takes long; what then finds no time is left over."""
-        present = {row.name: row for row in self._stat(talk).servers}
         adds = [edit for edit in edits if isinstance(edit, AddServer)]
         unique = list(dict.fromkeys(adds))
+        views = self._views(talk, list(dict.fromkeys(edit.backend for edit in adds)))
+        present = {(view.name, row.name): row for view in views for row in view.servers}
         verdicts: dict[AddServer, Fault | None] = {}
         pause = 0.0
         for start in range(0, len(unique), ADDS_AT_ONCE):
@@ -187,10 +195,12 @@ class HAProxyGateway:
             pause = took * ADDS_PAUSE if took > ADDS_HOLD else 0.0
         return [verdicts.get(edit, Fault(PEER, FaultKind.THROTTLED, f"{edit.name}: left for the next cycle")) for edit in adds]
 
-    def _add_batch(self, talk: Conversation, adds: Sequence[AddServer], present: Mapping[str, ServerRow]) -> Iterator[Fault | None]:
+    def _add_batch(
+        self, talk: Conversation, adds: Sequence[AddServer], present: Mapping[tuple[str, str], ServerRow]
+    ) -> Iterator[Fault | None]:
         """Add servers, each with all that belongs to it at once: should this exchange break off, HAProxy still gets the whole."""
-        scripts = [steps(edit, present.get(edit.name)) for edit in adds]
+        scripts = [steps(edit, present.get((edit.backend, edit.name))) for edit in adds]
         answers = iter(talk.ask(*(self._commands.line(step) for script in scripts for step in script)))
         for edit, script in zip(adds, scripts, strict=True):
             faults = [self._commands.judge(step, next(answers)) for step in script]
-            yield clash(edit, present.get(edit.name)) or next(filter(None, faults), None)
+            yield clash(edit, present.get((edit.backend, edit.name))) or next(filter(None, faults), None)

@@ -7,7 +7,7 @@ whether it would have let us. That is the one way to learn both the socket's lev
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Version, parse_backends, parse_info, parse_stat
@@ -18,14 +18,17 @@ from burstd.adapters.haproxy.runtime import Conversation, converse
 from burstd.errors import Misconfigured
 
 
-def probe(commands: Commands, seconds: float, expected: Sequence[str], config_file: Path | None) -> tuple[str, ...]:
+def probe(
+    commands: Commands, seconds: float, backends: Mapping[str, Sequence[str]], config_file: Path | None, joined: Collection[str]
+) -> tuple[str, ...]:
     """Every problem that an operator must mend, a line each; empty where there is none.
 
     Args:
-        commands: the wording for the backend.
+        commands: the wording.
         seconds: wall-clock deadline of the exchange.
-        expected: names of static servers that the backend must have.
+        backends: by name, the static servers that each must have.
         config_file: HAProxy's configuration, where it may be read.
+        joined: those that must take servers at run time.
 
     Raises:
         Retry: HAProxy is down or does not answer.
@@ -37,11 +40,16 @@ def probe(commands: Commands, seconds: float, expected: Sequence[str], config_fi
         try:
             with converse(problems.socket, seconds) as talk:
                 version = parse_info(talk.ask("show info")[0]).version
-                found += [problems.too_old(version)] if version < OLDEST else _backend(talk, commands, expected)
+                if version < OLDEST:
+                    found.append(problems.too_old(version))
+                else:
+                    for name, expected in backends.items():
+                        found += _backend(talk, commands, name, expected, takes_servers=name in joined)
         except Misconfigured as problem:
             found.append(str(problem))
     if config_file is not None:
-        found += _configuration(problems, config_file, version)
+        for name in backends:
+            found += _configuration(problems.of(name), config_file, version)
     return tuple(found)
 
 
@@ -55,14 +63,16 @@ def _file_system(problems: Problems) -> Iterator[str]:
         yield problems.absent()
 
 
-def _backend(talk: Conversation, commands: Commands, expected: Sequence[str]) -> Iterator[str]:
-    problems, backend = commands.problems, commands.backend
+def _backend(talk: Conversation, commands: Commands, backend: str, expected: Sequence[str], *, takes_servers: bool) -> Iterator[str]:
+    problems = commands.problems.of(backend)
     names, refused, table = talk.ask("show backend", f"add server {backend}/burstd-check", f"show stat {backend} 6 -1")
     if backend not in parse_backends(names):
         yield problems.no_backend()
         return
-    setup_problem = commands.unfit(refused)
-    if setup_problem is not None:
+    setup_problem = commands.unfit(refused, backend)
+    if not takes_servers:
+        pass
+    elif setup_problem is not None:
         yield setup_problem
     elif "expects <name> and <addr>" not in refused:
         yield problems.no_dynamic_servers(first_line(refused))

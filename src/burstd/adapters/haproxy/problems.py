@@ -15,6 +15,10 @@ class Problems:
     socket: Path
     backend: str = ""
 
+    def of(self, backend: str) -> Problems:
+        """The lines about another backend of the same HAProxy."""
+        return Problems(self.socket, backend)
+
     def absent(self) -> str:
         """There is nothing at the socket's path."""
         return f"haproxy.socket {self.socket}: no such file; start HAProxy with `{ADMIN_SOCKET}` in its global section, or name its socket"

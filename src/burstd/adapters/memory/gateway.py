@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import count
 
 from burstd.adapters.memory.world import MemoryWorld
-from burstd.errors import Bug, BurstdError, Unreachable
+from burstd.errors import Bug, BurstdError, Misconfigured, Unreachable
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.gateway import (
     AddServer,
     AdminState,
+    BackendView,
     CutSessions,
     EnableHealth,
     GatewayEdit,
@@ -74,18 +75,18 @@ class MemoryServer:
 
 
 class MemoryGateway:
-    """A backend of static core servers and of what burstd adds.
+    """Backends of static core servers and of what burstd adds.
 
     Attributes:
-        servers: by name, in HAProxy's order.
-        queued: requests in the backend's own queue.
+        backends: by name, and in each the servers by name, in HAProxy's order.
+        queued: requests in the main backend's own queue.
         failure: raised by every reading and edit while it is set: HAProxy is away, or not set up.
         refuse: asked for each edit; a fault it returns is that edit's answer, and the edit is not carried out.
         breaks_after: carry out so many edits, then lose the connection; None: do not.
         crashes: how often a removal before the grace was over has crashed HAProxy, as it can 2.6.12.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a property of the HAProxy that is played
         self,
         world: MemoryWorld,
         cores: Iterable[str],
@@ -93,9 +94,13 @@ class MemoryGateway:
         is_ours: Callable[[str], bool],
         check_seconds: float = 2.0,
         removal_grace: float = 5.0,
+        backends: Sequence[str] = ("app_cluster",),
     ) -> None:
-        """The cores are up; a health check needs `check_seconds` to find what is new, and a removal `removal_grace` in MAINT."""
-        self.servers: dict[str, MemoryServer] = {}
+        """The cores are up; a health check needs `check_seconds` to find what is new, and a removal `removal_grace` in MAINT.
+
+        The cores stand in the first of the backends.
+        """
+        self.backends: dict[str, dict[str, MemoryServer]] = {name: {} for name in backends}
         self.queued = 0
         self.failure: BurstdError | None = None
         self.refuse: Callable[[GatewayEdit], Fault | None] = lambda _edit: None
@@ -105,7 +110,7 @@ class MemoryGateway:
         self._is_ours = is_ours
         self._check_seconds = check_seconds
         self._grace = removal_grace
-        self._requests = 0
+        self._requests = dict.fromkeys(backends, 0)
         self._pids = count(1000)
         for number, name in enumerate(cores, start=1):
             self.servers[name] = MemoryServer(name, f"192.0.2.{number}:80", static=True, passing=True)
@@ -114,17 +119,26 @@ class MemoryGateway:
     def reload(self) -> None:
         """A new process: dynamic servers and counters are gone, static ones are as in the file."""
         self._process = (next(self._pids), self._world.clock.now())
-        self._requests = 0
-        self.servers = {
-            each.name: MemoryServer(each.name, each.address, static=True, healthy=each.healthy, passing=True)
-            for each in self.servers.values()
-            if each.static
+        self._requests = dict.fromkeys(self.backends, 0)
+        self.backends = {
+            backend: {
+                each.name: MemoryServer(each.name, each.address, static=True, healthy=each.healthy, passing=True)
+                for each in servers.values()
+                if each.static
+            }
+            for backend, servers in self.backends.items()
         }
 
-    def serve(self, name: str, requests: int) -> None:
-        """Let a server have served so many requests more."""
-        self.servers[name].requests += requests
-        self._requests += requests
+    @property
+    def servers(self) -> dict[str, MemoryServer]:
+        """The main backend's servers, by name."""
+        return next(iter(self.backends.values()))
+
+    def serve(self, name: str, requests: int, backend: str | None = None) -> None:
+        """Let a server of the main backend, or of another, have served so many requests more."""
+        place = next(iter(self.backends)) if backend is None else backend
+        self.backends[place][name].requests += requests
+        self._requests[place] += requests
 
     def read(self) -> GatewayView:
         """One reading."""
@@ -134,10 +148,16 @@ class MemoryGateway:
             version=(2, 6, 12),
             pid=pid,
             started=started,
-            servers=tuple(_row(each) for each in self.servers.values()),
-            requests=self._requests,
-            queued=self.queued,
-            balance="roundrobin",
+            backends=tuple(
+                BackendView(
+                    name,
+                    tuple(_row(each) for each in servers.values()),
+                    requests=self._requests[name],
+                    queued=self.queued if servers is self.servers else 0,
+                    balance="roundrobin",
+                )
+                for name, servers in self.backends.items()
+            ),
             removal_grace=self._grace,
         )
 
@@ -163,7 +183,10 @@ class MemoryGateway:
         return answers
 
     def _carry_out(self, edit: GatewayEdit) -> Fault | None:
-        server = self.servers.get(edit.name)
+        servers = self.backends.get(edit.backend)
+        if servers is None:
+            raise Misconfigured(f"haproxy.backend {edit.backend}: HAProxy has no such backend")
+        server = servers.get(edit.name)
         if isinstance(edit, AddServer):
             return self._add(edit, server)
         if server is None:
@@ -186,7 +209,7 @@ class MemoryGateway:
     def _add(self, edit: AddServer, server: MemoryServer | None) -> Fault | None:
         address = f"{edit.address}:{edit.port}"
         if server is None:
-            self.servers[edit.name] = MemoryServer(
+            self.backends[edit.backend][edit.name] = MemoryServer(
                 edit.name,
                 address,
                 weight=edit.weight,
@@ -211,7 +234,7 @@ class MemoryGateway:
             self.crashes += 1
             self.reload()
             raise Unreachable("HAProxy closed the connection")
-        del self.servers[edit.name]
+        del self.backends[edit.backend][edit.name]
         return None
 
     def _reach(self) -> None:
@@ -219,7 +242,7 @@ class MemoryGateway:
         if self.failure is not None:
             raise self.failure
         now = self._world.clock.now()
-        for each in self.servers.values():
+        for each in (server for servers in self.backends.values() for server in servers.values()):
             good = each.healthy if each.static else self._world.serves(each.address.rpartition(":")[0])
             if not each.checked or each.admin is AdminState.MAINT or each.passing is good:
                 each.turning_since = None
