@@ -14,7 +14,7 @@ from burstd.model.fleet import Instance, Phase, PoolState
 from burstd.model.gateway import ServerStatus
 from burstd.model.plans import Note, Plan, RecordPool
 from burstd.model.snapshot import Snapshot
-from tests.given import calls, decision, listing, member, node, phases, planned, policy, row, rows, world
+from tests.given import calls, decided, decision, listing, member, node, phases, planned, policy, records, row, rows, world
 from tests.turns import NOW
 
 LONGEST = policy().fleet.backoff_max
@@ -102,16 +102,33 @@ def doubtful(kind: FaultKind, phase: Phase = Phase.REQUESTED, **changes: Any) ->
 
 @pytest.mark.parametrize("phase", [Phase.REQUESTED, Phase.UNKNOWN])
 def test_a_create_that_failed_late_for_lack_of_stock_stays_open_and_the_next_pool_sells_at_once(phase: Phase) -> None:
-    made = planned(doubtful(FaultKind.NO_CAPACITY, phase), decision(2, current=1))
+    made = planned(doubtful(FaultKind.NO_CAPACITY, phase), decision(1))
     assert state(made) == PoolState("dublin", 1, NOW + 30, "it is no_capacity")
     assert bought_from(made) == ["oslo"]
-    assert phases(made).get(member(1).name, phase) is Phase.UNKNOWN
+    assert records(made)[member(1).name].phase is Phase.UNKNOWN
 
 
-def test_a_create_that_failed_late_for_lack_of_stock_still_counts_and_max_is_not_exceeded() -> None:
+def test_a_create_that_failed_late_for_lack_of_stock_counts_against_max_until_it_is_resolved() -> None:
     seen = doubtful(FaultKind.NO_CAPACITY)
-    assert bought_from(planned(seen, decision(1))) == []
-    assert bought_from(planned(seen, decision(2, current=1), policy(fleet={"maximum": 1}))) == []
+    made = planned(seen, decision(1), policy(fleet={"maximum": 1}))
+    assert (bought_from(made), made.waiting[-1]) == ([], "fleet.max is 1 and 1 are still billed")
+
+
+def test_one_that_was_refused_is_replaced_just_once_and_counts_again_if_it_turns_up() -> None:
+    refused, instead = member(1, Phase.UNKNOWN, refused=True), member(2, Phase.REQUESTED)
+    seen = world(load=9.0, fleet=[refused, instead])
+    assert decided(seen).current == 1
+    assert bought_from(planned(seen, decided(seen))) == []
+    found = planned(replace(seen, cloud=replace(listing(node(refused)), in_flight=frozenset({instead.operation}))), 2)
+    assert phases(found)[refused.name] is Phase.SYNCING
+    assert decided(world(load=9.0, fleet=[records(found)[refused.name], instead])).current == 2
+
+
+def test_one_that_was_refused_and_is_sent_again_is_on_its_way_again() -> None:
+    seen = world(fleet=[member(1, Phase.UNKNOWN, attempted_at=NOW - 60, refused=True)])
+    seen = replace(seen, cloud=replace(seen.cloud, in_flight=frozenset(), resends=frozenset({"dublin"})))
+    again = records(planned(seen, decision(0)))[member(1).name]
+    assert (again.phase, again.refused) == (Phase.REQUESTED, False)
 
 
 @pytest.mark.parametrize("kind", [FaultKind.UNREACHABLE, FaultKind.UNKNOWN, FaultKind.GARBLED])

@@ -17,7 +17,7 @@ from burstd.decide.traffic import remember
 from burstd.decide.weight import weigh
 from burstd.model.decision import Decision
 from burstd.model.faults import Fault
-from burstd.model.fleet import ON_ITS_WAY, SERVING
+from burstd.model.fleet import SERVING
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 
@@ -33,7 +33,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     wanted = [each for each in snapshot.fleet if each.name not in snapshot.orders.drains]
     situation = Situation(
         in_service=sum(each.phase in SERVING for each in wanted),
-        on_the_way=sum(each.phase in ON_ITS_WAY for each in wanted),
+        on_the_way=sum(each.on_its_way for each in wanted),
         last_join=max((each.joined_at for each in wanted if each.joined_at is not None), default=None),
         core_rate=weighing.core_rate,
         burst_rate=weighing.burst_rate,

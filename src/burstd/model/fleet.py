@@ -56,6 +56,7 @@ class Instance:
         missed_serial: serial of the last listing that was counted.
         attempts: how often its create or destroy was sent.
         attempted_at: when it was last sent.
+        refused: the cloud took its create and ended it for lack of stock, so that most likely nothing was made.
     """
 
     operation: str
@@ -74,6 +75,7 @@ class Instance:
     missed_serial: int = 0
     attempts: int = 0
     attempted_at: float | None = None
+    refused: bool = False
 
     @property
     def name(self) -> str:
@@ -84,6 +86,11 @@ class Instance:
     def pool(self) -> str:
         """The pool it was bought from."""
         return self.request.pool
+
+    @property
+    def on_its_way(self) -> bool:
+        """It is capacity in flight. One that was refused is not waited for; until it is resolved it still counts against the maximum."""
+        return self.phase in ON_ITS_WAY and not (self.phase is Phase.UNKNOWN and self.refused)
 
 
 class Pause(StrEnum):

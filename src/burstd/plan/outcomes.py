@@ -37,6 +37,7 @@ def _absorb(draft: Draft, instance: Instance, outcome: Outcome) -> None:
         case CreateUnknown(fault=fault) if asked:
             if fault.kind is FaultKind.NO_CAPACITY:  # as of a cloud that took the order and ended it for lack of stock
                 draft.punish(instance.pool, fault.text)
+                instance = draft.change(instance, refused=True)
             _doubt(draft, instance, fault.text)
         case Destroyed(node_id=node_id, absent=True) if instance.phase is Phase.DESTROYING and node_id == instance.node_id:
             draft.move(instance, Phase.GONE, "the cloud has no such machine any more")

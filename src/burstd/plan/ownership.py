@@ -143,5 +143,6 @@ def resolve_unknown(draft: Draft) -> None:
         due = (instance.attempted_at or instance.since) + _RESEND_AFTER * 2 ** min(instance.attempts, _MOST_RESENDS)
         may = instance.pool in cloud.resends and instance.attempts < _MOST_RESENDS and draft.now >= due and not draft.bar(instance.pool)
         if may and draft.room(CreateCall) > 0:
-            draft.move(instance, Phase.REQUESTED, "sent again under its token", attempts=instance.attempts + 1, attempted_at=draft.now)
+            again = {"attempts": instance.attempts + 1, "attempted_at": draft.now, "refused": False}
+            draft.move(instance, Phase.REQUESTED, "sent again under its token", **again)
             draft.call(CreateCall(instance.operation, instance.request))

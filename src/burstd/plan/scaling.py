@@ -16,7 +16,8 @@ from burstd.plan.draft import Draft
 def scale(draft: Draft, operations: Iterator[str]) -> None:
     """Bring the number of instances in service and on their way to the decided one, as far as one cycle may."""
     _drain_by_order(draft)
-    wanted = [each for each in draft.phase(*ON_ITS_WAY, *SERVING) if each.name not in draft.snapshot.orders.drains]
+    capacity = (each for each in draft.fleet.values() if each.on_its_way or each.phase in SERVING)
+    wanted = [each for each in capacity if each.name not in draft.snapshot.orders.drains]
     missing = draft.decision.count - len(wanted)
     if missing > 0:
         _grow(draft, missing, operations)
