@@ -196,6 +196,10 @@ PAIRS = {
         'core[0].name = "core-1" and core[1].server = "core-1"',
     ),
     "one name for two pools": (POOL, 'pool[0].name = "dublin" and pool[1].name = "dublin"'),
+    "a proxy twice": (
+        POOL.replace("dublin", "x") + 'proxy = "http://a:1"\nproxy_file = "b"\n',
+        "pool[1].proxy and pool[1].proxy_file",
+    ),
     "a price in no currency": (
         POOL.replace("dublin", "x") + "price = 0.0228\n",
         "pool[1].price = 0.0228 and pool[1].currency",

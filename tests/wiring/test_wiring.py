@@ -16,6 +16,8 @@ from burstd.errors import AlreadyRunning, AskOperator, InvalidSettings, Misconfi
 from burstd.model.fleet import Phase
 from burstd.settings import Settings, load
 from burstd.wiring import Wiring, cloud_pools, ours
+from burstd.wiring.checks import checks
+from tests.http_proxy import http_proxy
 from tests.site import Document, as_toml
 from tests.turns import instance
 
@@ -120,6 +122,28 @@ def test_a_clouds_own_endpoint_and_deadlines_reach_its_driver(tmp_path: Path, go
     good["pool"][0] |= {"api_port": 8773, "api_tls": False}
     (open_,) = cloud_pools(settings(tmp_path, good))
     assert (open_.host, open_.port, open_.secure) == ("ec2.example.com", 8773, False)
+
+
+def test_a_proxy_reaches_the_driver_from_a_file_that_is_followed(tmp_path: Path, good: Document) -> None:
+    good["pool"][0] |= {"driver": "ec2", "args": {"key": "k", "secret": "s", "region": "eu-west-1"}, "proxy_file": "proxy"}
+    (tmp_path / "proxy").write_text("http://me:hunter2@127.0.0.1:1\n")
+    with wired(tmp_path, good) as wiring:
+        assert wiring._pools[0].proxy == "http://me:hunter2@127.0.0.1:1"
+        assert "hunter2" not in repr(wiring._pools)
+        (tmp_path / "proxy").write_text("http://me:hunter3@127.0.0.1:1\n")
+        assert wiring.renew({"dublin"}) == ["dublin"]
+        assert wiring._pools[0].proxy == "http://me:hunter3@127.0.0.1:1"
+
+
+def test_check_tells_of_a_proxy_that_refuses_us_which_keys_to_mend_and_no_secret(tmp_path: Path, good: Document) -> None:
+    good["pool"][0] |= {"driver": "ec2", "args": {"key": "k", "secret": "s", "region": "eu-west-1"}}
+    with http_proxy() as proxy:
+        proxy.tunnel = 407
+        good["pool"][0]["proxy"] = proxy.url("me:hunter2")
+        (finding,) = dict(checks(settings(tmp_path, good)))["pool dublin"]()
+    mend = "mend args, secret_files or proxy of this pool"
+    assert (finding.text, finding.exit_code) == (f"pool dublin: the proxy does not accept the login (HTTP 407); {mend}", 2)
+    assert proxy.passed[0].target == "ec2.eu-west-1.amazonaws.com:443"
 
 
 def test_networks_key_and_security_groups_reach_the_driver(tmp_path: Path, good: Document) -> None:

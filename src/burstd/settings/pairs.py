@@ -102,6 +102,9 @@ def _pool(settings: Settings) -> Iterator[Problem]:
                 "an argument to be given once",
                 f"take {name} out of one of the two",
             )
+        if pool.proxy is not None and pool.proxy_file is not None:
+            paths = (("pool", number, "proxy"), ("pool", number, "proxy_file"))
+            yield Problem(paths, "a proxy to be given once", "take one of the two out")
         if pool.price is not None and pool.currency is None:
             paths = (("pool", number, "price"), ("pool", number, "currency"))
             yield Problem(paths, "a price to have its currency", 'write for example currency = "EUR"')

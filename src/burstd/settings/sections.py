@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Secret
 
 from burstd.errors import InvalidSettings
 from burstd.model.policy import Aggregate, BackendPolicy, CoreServer, FleetPolicy, LoadPolicy, Mode, Policy, PoolPolicy, RoutingPolicy, Step
@@ -179,6 +179,14 @@ class PoolSettings(Section):
     api_host: v.OptionalHost = key(None, "Host of the cloud's API, where it is not the driver's own.", example="ec2.oslo.example.com")
     api_port: v.OptionalPort = key(None, "Port of the cloud's API; 0: the driver's own.", example=8773, ge=1, le=v.GREATEST_PORT)
     api_tls: bool = key(default=True, meaning="Speak TLS to api_host; without it, secrets and user-data can be read on the way.")
+    proxy: v.Proxy = key(
+        None, "HTTP proxy by which the cloud's API is reached, with its login; never shown.", example="http://proxy.oslo.example.com:3128"
+    )
+    proxy_file: v.SecretFile = key(
+        None,
+        "The same, read from a file at start, at a reload, and when the cloud refuses us; never shown.",
+        example="/run/credentials/burstd.service/proxy",
+    )
     list_deadline: v.Seconds = key(10.0, "A listing that takes longer says nothing.", gt=0)
     create_deadline: v.Seconds = key(60.0, "After it, a create that is not answered may or may not have made an instance.", gt=0)
     destroy_deadline: v.Seconds = key(60.0, "After it, a destroy that is not answered is tried again.", gt=0)
@@ -204,24 +212,44 @@ class PoolSettings(Section):
             InvalidSettings: files that cannot be read, one line each.
         """
         arguments = {name: value.get_secret_value() for name, value in self.args.items()}
-        problems = []
+        problems: list[str] = []
         for name, file in self.secret_files.items():
             try:
-                arguments[name] = file.get_secret_value().read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                # Neither the path nor the cause is told: a secret that was pasted in place of its path would show.
-                said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-                problems.append(
-                    f'pool "{self.name}", secret_files.{name}: expected the path of a readable file, the system says: {said}; '
-                    f"name the file there, and let burstd's user read it"
-                )
+                arguments[name] = self._secret(f"secret_files.{name}", file)
+            except InvalidSettings as error:
+                problems.extend(error.problems)
         if problems:
             raise InvalidSettings(problems)
         return arguments
 
+    def proxy_url(self) -> str | None:
+        """The proxy with its login, read from its file now; handle the answer as a secret.
+
+        Raises:
+            InvalidSettings: the file cannot be read, or holds no such URL.
+        """
+        if self.proxy_file is None:
+            return self.proxy.get_secret_value() if self.proxy else None
+        try:
+            return v.proxy_url(self._secret("proxy_file", self.proxy_file))
+        except ValueError:
+            raise InvalidSettings([f'pool "{self.name}", proxy_file: expected {v.A_PROXY}; mend the file']) from None
+
     def create_arguments(self) -> dict[str, Any]:
         """Further arguments of the driver's create_node; handle the answer as a secret."""
         return {name: value.get_secret_value() for name, value in self.create.items()}
+
+    def _secret(self, name: str, file: Secret[Path]) -> str:
+        try:
+            return file.get_secret_value().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            # Neither the path nor the cause is told: a secret that was pasted in place of its path would show.
+            said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            line = (
+                f'pool "{self.name}", {name}: expected the path of a readable file, the system says: {said}; '
+                f"name the file there, and let burstd's user read it"
+            )
+        raise InvalidSettings([line])
 
     def document(self, fleet: str) -> str | None:
         """The text of `user_data`, for the fleet of that name: rendered where it is a template; handle the answer as a secret.

@@ -90,6 +90,24 @@ def _exporter(text: str) -> str:
     return text
 
 
+def proxy_url(text: str) -> str:
+    """The URL of an HTTP proxy, its login in it where there is one.
+
+    Raises:
+        ValueError: it is none; the message does not quote it.
+    """
+    try:
+        url = urlsplit(text)
+        whole = url.scheme in ("http", "https") and url.hostname and url.port
+    except ValueError:
+        raise ValueError("no such URL") from None
+    if not whole or url.path not in ("", "/") or url.query or url.fragment or not re.fullmatch("[!-~]+", text):
+        raise ValueError("no such URL")
+    if (url.username is None) != (url.password is None):
+        raise ValueError("half a login")
+    return text
+
+
 def host_and_port(listen: str) -> tuple[str, int]:
     """The two parts of "HOST:PORT" or "[IPv6]:PORT".
 
@@ -211,6 +229,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
+A_PROXY: Final = "http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before HOST where it asks for a login"
 _HAPROXY_NAME: Final = "a name of letters, digits, dash, underscore, dot or colon, without spaces"
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Kind(A_DURATION, "seconds")]
@@ -247,6 +266,7 @@ GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[
 OptionalHost = Annotated[
     str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})"), Kind("a host name or an IPv4 address")
 ]
+Proxy = Annotated[Secret[Annotated[str, AfterValidator(proxy_url)]] | None, BeforeValidator(_blank_is_none), Kind(A_PROXY, secret=True)]
 Exporter = Annotated[str, AfterValidator(_exporter), Kind("an http or https URL with a host")]
 Listen = Annotated[str, AfterValidator(_listen), Kind('HOST:PORT, or "" for none')]
 Cron = Annotated[str, AfterValidator(_cron), Kind('five cron fields such as "0 8 * * mon-fri"')]
@@ -257,6 +277,7 @@ CheckPath = Annotated[str, _matching(r"/[!-~]*"), Kind("a path that starts with 
 Anchored = Annotated[Path, BeforeValidator(_anchored), Kind("a path")]
 OptionalAnchored = Annotated[Path | None, BeforeValidator(_anchored), BeforeValidator(_blank_is_none), Kind("a path")]
 SocketPath = Annotated[Anchored, AfterValidator(_fits_a_socket), Kind("the path of a unix socket")]
+SecretFile = Annotated[Secret[Anchored] | None, BeforeValidator(_blank_is_none), Kind("a path", secret=True)]
 OptionalDocument = Annotated[
     Document | None,
     BeforeValidator(_document),

@@ -103,7 +103,7 @@ class Wiring:
         """
         renewed = {}
         for settings in self.settings.pool:
-            if settings.name in pools and settings.secret_files:
+            if settings.name in pools and (settings.secret_files or settings.proxy_file):
                 with suppress(InvalidSettings):
                     renewed[settings.name] = cloud_pool(settings)
         fresh = tuple(renewed.get(pool.name, pool) for pool in self._pools)
@@ -184,6 +184,7 @@ def cloud_pool(pool: PoolSettings) -> CloudPool:
         networks=pool.networks,
         keypair=pool.keypair,
         security_groups=pool.security_groups,
+        proxy=pool.proxy_url(),
         host=pool.api_host,
         port=pool.api_port,
         secure=pool.api_tls if pool.api_host else None,

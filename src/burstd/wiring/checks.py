@@ -178,7 +178,8 @@ def _pool(settings: PoolSettings) -> Iterator[Finding]:
         yield _fail("pool", str(error))
         return
     for problem in problems:
-        mend = "; mend args or secret_files of this pool" if problem.kind is FaultKind.DENIED else ""
+        keys = "args, secret_files or proxy" if settings.proxy or settings.proxy_file else "args or secret_files"
+        mend = f"; mend {keys} of this pool" if problem.kind is FaultKind.DENIED else ""
         yield _fail("pool", f"{problem.text}{mend}", down=problem.peer_down)
     if not problems:
         price = "" if settings.price is None else f"; {settings.price:g} {settings.currency} an hour for each instance"

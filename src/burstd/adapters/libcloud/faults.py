@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.model.faults import Fault, FaultKind
@@ -108,6 +108,9 @@ _SECRET: Final = re.compile(r"pass|secret|token", re.IGNORECASE)
 """In the name of a raw argument of the create: most of those say what is bought, and belong into a message about it."""
 
 
+_NO_TUNNEL: Final = re.compile(r"Tunnel connection failed: (\d{3})")
+"""What Python says where a proxy has refused to CONNECT: nothing of the request itself is sent before."""
+
 _CODE: Final = re.compile(r"(?:Client\.|Server\.)?([A-Za-z][A-Za-z0-9._-]*)")
 _QUERY: Final = re.compile(r"\?[^\s'\"<>]*")
 _BLOB: Final = re.compile(r"[A-Za-z0-9+/=_%-]{40,}")
@@ -188,6 +191,7 @@ class Redactor:
 
     def __init__(self, pool: CloudPool, user_data: str | None = None) -> None:
         hidden = set(_strings({key: value for key, value in pool.args.items() if key not in HARMLESS}))
+        hidden |= {pool.proxy, unquote(pool.proxy), *_login(pool.proxy)} if pool.proxy else set()
         hidden |= set(_strings({key: value for key, value in pool.create.items() if _SECRET.search(key)}))
         if user_data:
             hidden |= {user_data, base64.b64encode(user_data.encode()).decode(), *(line.strip() for line in user_data.splitlines())}
@@ -276,7 +280,7 @@ def _judge_reply(reply: Reply, redact: Redactor, dialect: Dialect) -> Verdict:  
     return Verdict(FaultKind.UNREACHABLE, f"the cloud failed: {text}")
 
 
-def _judge_transport(error: Exception) -> Verdict:
+def _judge_transport(error: Exception) -> Verdict:  # noqa: PLR0911 - a table, a line for each case
     """Trouble on the way. Its text holds the URL, and with EC2 the user-data in it: it is never repeated."""
     import ssl
 
@@ -294,7 +298,15 @@ def _judge_transport(error: Exception) -> Verdict:
         return Verdict(FaultKind.MISCONFIGURED, "the API's certificate is not trusted", nothing_done=True)
     if among(wire.NewConnectionError, wire.ConnectTimeoutError):
         refused = "connection refused" if among(ConnectionRefusedError) else "no connection"
-        return Verdict(FaultKind.UNREACHABLE, refused, nothing_done=True)
+        by_proxy = " by the proxy" if refused == "connection refused" else " to the proxy"
+        return Verdict(FaultKind.UNREACHABLE, refused + by_proxy * isinstance(error, web.ProxyError), nothing_done=True)
+    # A ProxyError alone proves nothing: one is raised as well where the proxy took the request and closed without an answer.
+    if (
+        status := next((found[1] for each in causes if type(each) is OSError and (found := _NO_TUNNEL.match(str(each)))), None)
+    ) is not None:
+        if status == "407":
+            return Verdict(FaultKind.DENIED, "the proxy does not accept the login (HTTP 407)", nothing_done=True)
+        return Verdict(FaultKind.UNREACHABLE, f"the proxy does not connect us (HTTP {status})", nothing_done=True)
     if isinstance(error, web.Timeout):
         return Verdict(FaultKind.UNREACHABLE, "no answer in time")
     if isinstance(error, web.ConnectionError):
@@ -332,6 +344,12 @@ def _bracketed(words: object) -> str:
     """The code before the first colon, if it is one: what follows may quote the request."""
     found = _CODE.fullmatch(str(words).partition(":")[0].strip())
     return f" ({found[1]})" if found else ""
+
+
+def _login(proxy: str) -> set[str]:
+    """What of the proxy's URL is a secret of its own, as it is written and as it is meant."""
+    url = urlsplit(proxy)
+    return {each for part in (url.username, url.password) if part for each in (part, unquote(part))}
 
 
 def _strings(value: object) -> Iterable[str]:

@@ -19,6 +19,8 @@ class CloudPool:
         networks: what every machine is connected to, by the cloud's own names or ids; the driver's record says how.
         keypair: the key that may log in, in the same way.
         security_groups: the firewalls around it, in the same way.
+        proxy: URL of the HTTP proxy by which the API is reached, with the login in it where there is one, so it is never shown; None: as
+            libcloud finds it in the environment, or none.
         host: another API endpoint than the driver's own; with `port` and `secure` (TLS), None: as the driver has it.
         list_deadline: seconds by the wall clock after which a listing counts as failed.
         create_deadline: the same for a create, whose outcome is then unknown.
@@ -35,6 +37,7 @@ class CloudPool:
     networks: tuple[str, ...] = ()
     keypair: str | None = None
     security_groups: tuple[str, ...] = ()
+    proxy: str | None = field(default=None, repr=False)
     host: str | None = None
     port: int | None = None
     secure: bool | None = None

@@ -81,7 +81,7 @@ def _strict(driver: Driver) -> None:
     driver.connection.responseCls = StrictResponse
 
 
-LOCAL: Final = DriverRecord(name="local", launch=_local_launch, read=_by_id, dialect=_DIALECT, tokens=True, catalogue=True)
+LOCAL: Final = DriverRecord(name="local", launch=_local_launch, read=_by_id, dialect=_DIALECT, remote=False, tokens=True, catalogue=True)
 
 EC2: Final = DriverRecord(
     name="ec2",

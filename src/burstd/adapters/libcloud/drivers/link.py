@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,9 @@ def connect(pool: CloudPool, record: DriverRecord, timeout: float) -> Link:
     """
     from libcloud.compute.providers import get_driver
 
-    driver: Driver = get_driver(record.name)(**record.construct({**record.args, **pool.args}))
+    arguments = record.construct({**record.args, **pool.args})
+    chosen = get_driver(record.name)
+    driver: Driver = chosen(**arguments) if pool.proxy is None else _made_behind(pool.proxy, chosen, arguments)
     record.prepare(driver)
     connection = driver.connection
     for name, value in (("host", pool.host), ("port", pool.port), ("secure", pool.secure), ("timeout", timeout)):
@@ -50,3 +53,34 @@ def connect(pool: CloudPool, record: DriverRecord, timeout: float) -> Link:
 
     connection.request = counted
     return link
+
+
+def _made_behind(proxy: str, chosen: Any, arguments: Mapping[str, Any]) -> Driver:  # noqa: ANN401 - a driver's class, see Driver
+    """A driver all of whose requests go by this proxy, those that its constructor sends too.
+
+    Few constructors take libcloud's `proxy_url`, and Azure's login does not heed it; every request is made by a driver's
+    `connectionCls`, and by the `conn_class` of that. What `chosen(**arguments)` does in one step is done in two here, because several
+    drivers choose their class, and with it their `connectionCls`, only then.
+    """
+    driver: Driver = chosen.__new__(chosen, **arguments)
+
+    class Transport(driver.connectionCls.conn_class):  # type: ignore[misc] # the driver's own class, whichever it is
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "proxy_url": proxy})
+            merge = self.session.merge_environment_settings
+
+            def ours_first(url: str, proxies: Mapping[str, str], *others: Any) -> object:
+                return merge(url, {**proxies, **self.session.proxies}, *others)
+
+            # requests lets the proxies of the environment count over those of a session.
+            self.session.merge_environment_settings = ours_first
+
+    class Connection(driver.connectionCls):  # type: ignore[misc] # as above
+        conn_class = Transport
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "proxy_url": proxy})
+
+    driver.connectionCls = Connection
+    driver.__init__(**arguments)
+    return driver

@@ -105,6 +105,7 @@ class DriverRecord:
         most_networks: so many of them.
         most_security_groups: so many of them.
         endpoint: the driver's own argument for another API endpoint, where its host and port alone cannot say it.
+        remote: its API is reached over HTTP.
         needs: the settings that this driver cannot do without, as keys ("location", "create.ex_resource_group").
         tokens: the same create sent twice makes one machine.
         catalogue: sizes and images are listed completely and at once, so a wrong one can be found by `burstd check`.
@@ -130,6 +131,7 @@ class DriverRecord:
     takes: frozenset[str] = frozenset()
     most_networks: int = 1
     most_security_groups: int = 16
+    remote: bool = True
     needs: tuple[str, ...] = ()
     endpoint: str | None = None
     tokens: bool = False
@@ -148,6 +150,8 @@ class DriverRecord:
         for key, most in (("networks", self.most_networks), ("security_groups", self.most_security_groups)):
             if key in self.takes and len(getattr(pool, key)) > most:
                 lines.append(f'{pool.peer}: {key} has {len(getattr(pool, key))} entries; driver "{self.name}" takes at most {most}')
+        if pool.proxy and not self.remote:
+            lines.append(f'{pool.peer}: proxy cannot be said with driver "{self.name}"; leave it out')
         if pool.host and self.endpoint:
             lines.append(f'{pool.peer}: api_host cannot be said with driver "{self.name}"; set args.{self.endpoint} instead')
         has: dict[str, object] = {"location": pool.location, "keypair": pool.keypair, "networks": pool.networks}
