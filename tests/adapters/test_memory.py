@@ -64,6 +64,8 @@ def world(**pool: object) -> MemoryWorld:
         (CreateTrouble.REQUEST_LOST, [CreateUnknown], 0),
         (CreateTrouble.ANSWER_LOST, [CreateUnknown], 1),
         (CreateTrouble.TWINS, [Created], 2),
+        (CreateTrouble.ENDED, [CreateUnknown], 0),
+        (CreateTrouble.ENDED_AND_MADE, [CreateUnknown], 1),
     ],
 )
 def test_a_create_goes_wrong_as_ordered(trouble: CreateTrouble | None, told: list[type[Outcome]], made: int) -> None:

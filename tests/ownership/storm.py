@@ -278,13 +278,15 @@ class Storm(Theatre):
                 before[action.instance.operation] = action.instance
 
     def _check_need(self, turn: Turn) -> None:
-        """Nothing is bought twice for one need: what is on its way counts, an unknown create too."""
+        """Nothing is bought twice for one need: what is on its way counts, an unknown create too, unless the cloud had no stock for it."""
         fleet = {each.operation: each for each in turn.snapshot.fleet}
         planned = [each.instance for each in turn.plan.actions if isinstance(each, Record)]
         if any(each.operation not in fleet and each.phase is Phase.INTENDED for each in planned):
             fleet |= {each.operation: each for each in planned}
             leaving = {*ENDED, Phase.DRAINING, Phase.DESTROYING}
-            wanted = [each for each in fleet.values() if each.phase not in leaving and each.name not in turn.snapshot.orders.drains]
+            refused = {each.name for each in fleet.values() if each.phase is Phase.UNKNOWN and each.refused}
+            spared = {*turn.snapshot.orders.drains, *refused}
+            wanted = [each for each in fleet.values() if each.phase not in leaving and each.name not in spared]
             assert len(wanted) <= turn.decision.count, f"{len(wanted)} for a need of {turn.decision.count}"
 
     def _check_scale_in(self, turn: Turn) -> None:

@@ -155,6 +155,22 @@ def test_a_create_whose_answer_is_lost_ends_in_just_one_instance(trouble: Create
     assert (len(site.serving()), len(site.billed())) == (1, 1)
 
 
+@pytest.mark.parametrize("trouble", [CreateTrouble.ENDED, CreateTrouble.ENDED_AND_MADE])
+def test_a_create_that_ends_late_for_lack_of_stock_costs_no_time_and_leaves_no_instance_too_many(trouble: CreateTrouble) -> None:
+    site = Theatre(MemoryPool("dublin", tokens=False, boot=20), MemoryPool("oslo", tokens=False, boot=20))
+    site.world.creates.append(trouble)
+    site.set_load(5.0)
+    site.step()
+    while site.phases() == [Phase.REQUESTED]:
+        site.step()
+    assert "launch burst-ffff-abc0000001 in oslo" in site.turns[-1].sentence
+    site.set_load(3.0)
+    site.run(60)
+    assert len(site.serving()) == 1
+    site.run(600)
+    assert (len(site.serving()), len(site.billed()), len(site.fleet)) == (1, 1, 1)
+
+
 def test_without_tokens_a_lost_answer_is_found_by_its_tag_and_a_lost_request_is_abandoned() -> None:
     found = Theatre(MemoryPool("dublin", tokens=False))
     found.world.creates.append(CreateTrouble.ANSWER_LOST)

@@ -100,6 +100,10 @@ class MemoryCloud:
                 self._world.later(self._world.pools[call.pool].late, lambda: self._outcomes.append(self._make(call)))
             case CreateTrouble.ANSWER_LOST:
                 self._make(call)
+            case CreateTrouble.ENDED | CreateTrouble.ENDED_AND_MADE:
+                if trouble is CreateTrouble.ENDED_AND_MADE:
+                    self._make(call)
+                return CreateUnknown(call.operation, call.pool, Fault(f"pool {call.pool}", FaultKind.NO_CAPACITY, "no stock, as ordered"))
             case CreateTrouble.TWINS:
                 first, second = self._make(call), self._make(call)
                 return second if isinstance(second, Created) else first

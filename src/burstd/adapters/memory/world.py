@@ -42,6 +42,10 @@ class CreateTrouble(Enum):
     """Unknown at its deadline; the machine is made `MemoryPool.late` seconds on, and then the answer comes after all."""
     TWINS = auto()
     """Two machines are made and one is told of, unless the pool knows tokens."""
+    ENDED = auto()
+    """Taken, and ended for lack of stock: nothing is made, and the answer leaves that open."""
+    ENDED_AND_MADE = auto()
+    """The same answer, and the machine is made all the same."""
 
 
 class DestroyTrouble(Enum):
