@@ -11,6 +11,7 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.haproxy_versions import header
 from tests.house.faults import named
 
 settings.register_profile(
@@ -42,6 +43,10 @@ class FaultsSeen:
         if exitstatus == pytest.ExitCode.OK and session.config.args == WHOLE and unseen:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             print("\ndocs/faults.md names tests that have not run and passed:", *unseen, sep="\n  ")  # noqa: T201 - the run's last word
+
+
+def pytest_report_header() -> str:
+    return header()
 
 
 def pytest_configure(config: pytest.Config) -> None:

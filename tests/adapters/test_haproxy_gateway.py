@@ -25,6 +25,7 @@ from burstd.model.gateway import (
     SetWeight,
 )
 from tests.haproxy_process import BACKEND, HAProxy, haproxy, is_ours
+from tests.haproxy_versions import per_version
 from tests.traffic import traffic
 from tests.waiting import wait_until
 from tests.web import WebServer, web
@@ -42,9 +43,9 @@ def burst() -> Iterator[WebServer]:
         yield server
 
 
-@pytest.fixture
-def proxy(core: WebServer) -> Iterator[HAProxy]:
-    with haproxy([core]) as running:
+@pytest.fixture(params=per_version(others_are_slow=True))
+def proxy(core: WebServer, request: pytest.FixtureRequest) -> Iterator[HAProxy]:
+    with haproxy([core], binary=request.param) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ from burstd.adapters.haproxy import HAProxyGateway
 from burstd.adapters.haproxy.configuration import redispatches
 from burstd.errors import Unreachable
 from tests.haproxy_process import BACKEND, HAProxy, haproxy, is_ours
+from tests.haproxy_versions import per_version
 from tests.web import WebServer, web
 
 
@@ -21,9 +22,9 @@ def core() -> Iterator[WebServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def proxy(core: WebServer) -> Iterator[HAProxy]:
-    with haproxy([core]) as running:
+@pytest.fixture(scope="module", params=per_version())
+def proxy(core: WebServer, request: pytest.FixtureRequest) -> Iterator[HAProxy]:
+    with haproxy([core], binary=request.param) as running:
         yield running
 
 

@@ -26,6 +26,7 @@ from burstd.model.gateway import (
 )
 from burstd.ports import Gateway
 from tests.haproxy_process import BACKEND, HAProxy, haproxy, is_ours
+from tests.haproxy_versions import per_version
 from tests.waiting import wait_until
 from tests.web import WebServer, web
 
@@ -122,12 +123,12 @@ class MemoryStage(Stage):
 
 
 class HAProxyStage(Stage):
-    def __init__(self, held: ExitStack) -> None:
+    def __init__(self, held: ExitStack, binary: str) -> None:
         self._held = held
         self._machines: dict[tuple[str, int], WebServer] = {}
         cores = [held.enter_context(web()) for _ in range(2)]
         self.cores = tuple(core.name for core in cores)
-        self._haproxy: HAProxy = held.enter_context(haproxy(cores))
+        self._haproxy: HAProxy = held.enter_context(haproxy(cores, binary=binary))
         # No retries: the grace before a removal follows from them, and is the same rule when it is short.
         self.gateway = HAProxyGateway(self._haproxy.socket, BACKEND, is_ours=is_ours, deadline=5.0, retries=0, check_interval=0.2)
 
@@ -150,11 +151,11 @@ class HAProxyStage(Stage):
         wait_until(condition, what, every=0.05)
 
 
-@pytest.fixture(params=["memory", "haproxy"])
+@pytest.fixture(params=["memory", *per_version()])
 def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """Every implementation."""
+    """Every implementation, the real one on every version of HAProxy that is found."""
     with ExitStack() as held:
-        yield MemoryStage() if request.param == "memory" else HAProxyStage(held)
+        yield MemoryStage() if request.param == "memory" else HAProxyStage(held, request.param)
 
 
 def process(view: GatewayView) -> tuple[int, float]:
