@@ -90,7 +90,7 @@ def serving(peer: JsonPeer) -> Iterator[None]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - http.server's names
 
         def log_message(self, *args: object) -> None:
             """Nothing: the requests are kept."""

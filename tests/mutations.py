@@ -34,7 +34,7 @@ RULES: Final = {
     6: "of two machines of one operation the bound one stays",
     7: "missing takes three plausible listings over a minute",
     8: "a destroy is sent until the machine is certainly gone",
-    9: "ours is what carries our owner tag and an operation tag",
+    9: "ours is what carries our owner tag and an operation tag, or, in a cloud without tags, a name that we alone can make",
     10: "one daemon per owner",
 }
 
@@ -201,6 +201,22 @@ MUTATIONS: Final = (
         "if (node.owner, node.operation) != (self._owner, call.operation):",
         "if False:",
         (FAULTS,),
+    ),
+    Mutation(
+        9,
+        "a name in our form is enough",
+        "model/naming.py",
+        "if compare_digest(proof, _proof(prefix, owner, operation)) else None",
+        "if proof else None",
+        ("tests/ownership/test_names.py",),
+    ),
+    Mutation(
+        9,
+        "a name that holds ours is enough",
+        "model/naming.py",
+        "_MARKED.fullmatch(name)",
+        "_MARKED.search(name)",
+        ("tests/ownership/test_names.py",),
     ),
     Mutation(
         10,

@@ -10,7 +10,7 @@ import pytest
 
 from burstd.adapters.libcloud import CloudPool, probe
 from burstd.adapters.libcloud.calls import PoolCalls
-from burstd.adapters.libcloud.drivers import DRIVERS, UNTAGGED, connect, record_of
+from burstd.adapters.libcloud.drivers import connect, record_of
 from burstd.adapters.libcloud.drivers.tag_strings import from_strings, to_strings
 from burstd.adapters.libcloud.faults import Verdict
 from burstd.adapters.libcloud.workers import Seat
@@ -422,13 +422,6 @@ def test_a_pool_that_asks_what_its_driver_cannot_do_is_refused_before_anything_i
     assert str(refused.value) == f"pool here: {line}"
     [problem] = probe(pool)
     assert (problem.text, problem.kind) == (str(refused.value), FaultKind.MISCONFIGURED)
-
-
-@pytest.mark.parametrize("driver", sorted(UNTAGGED))
-def test_a_driver_that_cannot_tag_in_its_create_is_refused_with_the_reason(driver: str) -> None:
-    with pytest.raises(Misconfigured, match="cannot tag a machine in the call that makes it"):
-        record_of(CloudPool("here", driver, {}, "debian-12", "small"))
-    assert driver not in DRIVERS
 
 
 @pytest.mark.parametrize("text", ["", "web", "Ünïcode", "a:b,c_d e", "_20", "ab_cd", "x" * 300])

@@ -176,3 +176,17 @@ def test_a_group_that_is_there_is_all_right(gateway: Site, settings: Document) -
     ran = check(gateway, settings)
     assert ran.returncode == 0
     assert "control.group" in ran.stdout
+
+
+def test_a_cloud_without_tags_is_warned_of_and_not_refused(gateway: Site, settings: Document) -> None:
+    pool = {"name": "paris", "driver": "scaleway", "image": "img-1", "size": "DEV1-S", "args": {"key": "org-1", "secret": "token-1"}}
+    with canned_peer(http("200 OK", '{"servers": []}', "Content-Type: application/json\r\n")) as peer:
+        settings["pool"].append({**pool, "api_host": peer.host, "api_port": peer.port, "api_tls": False})
+        ran = check(gateway, settings)
+    assert ran.returncode == 0
+    [warning] = warnings(ran)
+    assert warning == (
+        'pool paris: driver "scaleway" cannot tag, so a machine is ours by its name alone: renamed, it is a stranger\'s; there is no '
+        "user-data, so bake the image; a destroy cut off half-way may leave a disk"
+    )
+    assert any('pool "paris": scaleway answers, and lets us in' in line for line in ran.stdout.splitlines())

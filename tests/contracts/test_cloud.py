@@ -3,6 +3,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from libcloud.compute.base import NodeImage, NodeSize
 
 from burstd.adapters.clock import SystemClock
 from burstd.adapters.libcloud import CloudPool, LibcloudCloud
+from burstd.adapters.libcloud.drivers import DRIVERS
 from burstd.adapters.memory import MemoryCloud, MemoryPool, MemoryWorld
 from burstd.errors import Retry
 from burstd.model.cloud import (
@@ -30,6 +32,7 @@ from burstd.model.cloud import (
     Outcome,
 )
 from burstd.model.faults import FaultKind
+from burstd.model.naming import instance_name, marked_name
 from burstd.ports import Clock, Cloud
 from tests.ec2_peer import KEYS, Ec2Peer, ec2_peer
 from tests.local_cloud import LocalCloud, local_cloud
@@ -174,6 +177,24 @@ class LocalStage(ClockedStage):
         return str(driver.create_node("burst-0a1b-0000000001", size, image, ex_tags={OWNER_TAG: owner, OPERATION_TAG: operation}).id)
 
 
+class NamedStage(ClockedStage):
+    """The same cloud, told of no tag and no token, as those that have none: the name is all there is."""
+
+    def __init__(self, held: ExitStack, folder: Path) -> None:
+        super().__init__()
+        self._local: LocalCloud = held.enter_context(local_cloud(folder, capacity=CAPACITY))
+        DRIVERS["untagged"] = replace(DRIVERS["local"], by_name=True, tokens=False, launch=lambda _request, _pool: {})
+        held.callback(DRIVERS.pop, "untagged")
+        pool = CloudPool(POOL, "untagged", self._local.args, image="web-1", size="small")
+        self.cloud = LibcloudCloud([pool], OWNER, self.clock, list_every=0.1)
+        held.callback(self.cloud.close)
+
+    def foreign(self, owner: str, operation: str) -> str:
+        driver = self._local.driver()
+        size, image = NodeSize("small", "small", 0, 0, None, 0.0, driver), NodeImage("web-1", "web-1", driver)
+        return str(driver.create_node(marked_name(instance_name("burst", OWNER, operation), owner, operation), size, image).id)
+
+
 class Ec2Stage(ClockedStage):
     """EC2 over the wire: moto."""
 
@@ -217,7 +238,7 @@ def ec2() -> Iterator[Ec2Peer]:
         yield peer
 
 
-@pytest.fixture(params=["memory", "local", "ec2", "openstack"])
+@pytest.fixture(params=["memory", "local", "named", "ec2", "openstack"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     """Every implementation."""
     with ExitStack() as held:
@@ -226,6 +247,8 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
                 yield MemoryStage()
             case "local":
                 yield LocalStage(held, tmp_path)
+            case "named":
+                yield NamedStage(held, tmp_path)
             case "openstack":
                 yield OpenStackStage(held)
             case _:
@@ -233,7 +256,7 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 
 
 def operation_of(number: int) -> str:
-    return f"{number:032x}"
+    return f"{number:010x}" + "0" * 22
 
 
 def creation(number: int, image: str, size: str) -> CreateCall:

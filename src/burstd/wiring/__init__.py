@@ -184,6 +184,8 @@ def cloud_pool(pool: PoolSettings) -> CloudPool:
         networks=pool.networks,
         keypair=pool.keypair,
         security_groups=pool.security_groups,
+        tags=bool(pool.tags),
+        user_data=pool.user_data is not None,
         proxy=pool.proxy_url(),
         host=pool.api_host,
         port=pool.api_port,

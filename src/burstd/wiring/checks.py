@@ -18,6 +18,7 @@ from typing import Final
 
 from burstd.adapters.clock import SystemClock
 from burstd.adapters.haproxy.answers import SAFE_REMOVAL
+from burstd.adapters.libcloud import caution
 from burstd.adapters.libcloud import probe as probe_pool
 from burstd.adapters.local import register
 from burstd.errors import AskOperator, Retry
@@ -173,10 +174,14 @@ def _exporter(settings: Settings, core: CoreSettings) -> Iterator[Finding]:
 def _pool(settings: PoolSettings) -> Iterator[Finding]:
     register()
     try:
-        problems = probe_pool(cloud_pool(settings))
+        pool = cloud_pool(settings)
+        problems = probe_pool(pool)
+        told = caution(pool)
     except AskOperator as error:
         yield _fail("pool", str(error))
         return
+    if told is not None:
+        yield _warning("pool", told)
     for problem in problems:
         keys = "args, secret_files or proxy" if settings.proxy or settings.proxy_file else "args or secret_files"
         mend = f"; mend {keys} of this pool" if problem.kind is FaultKind.DENIED else ""

@@ -25,6 +25,7 @@ from burstd.model.cloud import (
     Outcome,
 )
 from burstd.model.faults import Fault, FaultKind
+from burstd.model.naming import marked_name, read_marked_name
 
 if TYPE_CHECKING:
     from libcloud.compute.base import Node as LibcloudNode
@@ -64,14 +65,20 @@ class PoolCalls:
             return self._judge(seat, error)
 
     def create(self, seat: Seat, call: CreateCall) -> Outcome:
-        """Buy one machine, tagged from its first moment."""
+        """Buy one machine, known as ours from its first moment."""
         made = None
         try:
             driver = seat.link().fresh()
             made = driver.create_node(**self.arguments(driver, call.request))
             if getattr(made, "id", None):
-                return Created(call.operation, self.node(made))
-            verdict = Verdict(FaultKind.GARBLED, "an answer without a machine")
+                node = self.node(made)
+                if not self._record.by_name or node.operation == call.operation:
+                    return Created(call.operation, node)
+                verdict = Verdict(
+                    FaultKind.GARBLED, f'the cloud has named machine {node.id} "{node.name}", not as asked: destroy it by hand'
+                )
+            else:
+                verdict = Verdict(FaultKind.GARBLED, "an answer without a machine")
         except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
             verdict = self._judge(seat, error, call.request.user_data)
         fault = verdict.fault(self._pool)
@@ -80,7 +87,7 @@ class PoolCalls:
         return CreateUnknown(call.operation, self._pool.name, fault)
 
     def destroy(self, seat: Seat, call: DestroyCall) -> Outcome:  # noqa: PLR0911 - each way out is another answer
-        """Give one machine back, after reading once more that it is ours: by owner tag and by operation tag."""
+        """Give one machine back, after reading once more that it is ours: by owner and by operation."""
         try:
             driver = seat.link().fresh()
             found = self._record.read(driver, self._pool, call.node_id)
@@ -109,23 +116,33 @@ class PoolCalls:
             **self._record.raw(self._pool.create),
             **self._record.place(driver, request.location),
             **self._record.launch(request, self._pool),
-            "name": request.name,
+            "name": marked_name(request.name, self._owner, request.token) if self._record.by_name else request.name,
             "size": self._record.size(driver, request),
             "image": self._record.image(driver, request.image),
         }
 
     def node(self, node: LibcloudNode) -> Node:
-        """A machine of libcloud's in burstd's words."""
-        tags = self._record.tags(node.extra)
+        """A machine of libcloud's in burstd's words; one of ours bears the name by which the rest of burstd knows it."""
+        name, owner, operation = self._identity(node)
+        state = str(node.state)
         return Node(
             pool=self._pool.name,
             id=str(node.id),
-            name=str(node.name),
-            state=STATES.get(str(node.state), NodeState.UNKNOWN),
+            name=name,
+            state=self._record.states.get(state) or STATES.get(state, NodeState.UNKNOWN),
             addresses=tuple(_once(self._record.addresses(node.public_ips, node.private_ips))),
-            owner=tags.get(OWNER_TAG),
-            operation=tags.get(OPERATION_TAG),
+            owner=owner,
+            operation=operation,
         )
+
+    def _identity(self, node: LibcloudNode) -> tuple[str, str | None, str | None]:
+        """Its name, owner and operation: by its tags, or, in a cloud without, by its whole name."""
+        name = str(node.name)
+        if self._record.by_name:
+            ours = read_marked_name(self._owner, name)
+            return (name, None, None) if ours is None else (ours[0], self._owner, ours[1])
+        tags = self._record.tags(node.extra)
+        return name, tags.get(OWNER_TAG), tags.get(OPERATION_TAG)
 
     def _judge(self, seat: Seat, error: Exception, user_data: str | None = None, *, one: bool = False) -> Verdict:
         verdict = judge(error, seat.sent, Redactor(self._pool, user_data), self._record.dialect, one=one)

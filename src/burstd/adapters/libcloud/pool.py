@@ -19,6 +19,8 @@ class CloudPool:
         networks: what every machine is connected to, by the cloud's own names or ids; the driver's record says how.
         keypair: the key that may log in, in the same way.
         security_groups: the firewalls around it, in the same way.
+        tags: its machines are to bear tags beside burstd's own.
+        user_data: its machines are to get user-data.
         proxy: URL of the HTTP proxy by which the API is reached, with the login in it where there is one, so it is never shown; None: as
             libcloud finds it in the environment, or none.
         host: another API endpoint than the driver's own; with `port` and `secure` (TLS), None: as the driver has it.
@@ -37,6 +39,8 @@ class CloudPool:
     networks: tuple[str, ...] = ()
     keypair: str | None = None
     security_groups: tuple[str, ...] = ()
+    tags: bool = False
+    user_data: bool = False
     proxy: str | None = field(default=None, repr=False)
     host: str | None = None
     port: int | None = None

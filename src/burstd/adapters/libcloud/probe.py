@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from burstd.adapters.libcloud.calls import PoolCalls
-from burstd.adapters.libcloud.drivers import DriverRecord, connect, record_of, unknown
+from burstd.adapters.libcloud.drivers import DRIVERS, DriverRecord, connect, record_of, unknown
 from burstd.adapters.libcloud.faults import Redactor, judge
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.adapters.libcloud.workers import Seat
@@ -52,6 +52,12 @@ def probe(pool: CloudPool, *, deadline: float = 10.0) -> tuple[Problem, ...]:
     return tuple(found)
 
 
+def caution(pool: CloudPool) -> str | None:
+    """What an operator takes on with this pool's driver, in one line; None where there is nothing to say, or no such driver."""
+    record = DRIVERS.get(pool.driver)
+    return record.caution(pool) if record else None
+
+
 def _problems(pool: CloudPool, timeout: float) -> Iterator[Problem]:
     try:
         record = record_of(pool)
@@ -73,8 +79,8 @@ def _asked(pool: CloudPool, record: DriverRecord, seat: Seat) -> Iterator[Proble
     for key in sorted(ours & set(pool.create)):
         yield Problem(f"{pool.peer}: create.{key} is set by burstd itself; leave it out", FaultKind.MISCONFIGURED)
     driver = seat.link().fresh()
+    calls.arguments(driver, sample)  # first, so that a word that cannot be said is told by its name
     record.listed(driver, pool, NOBODY)
-    calls.arguments(driver, sample)
     if record.catalogue:
         for key, value, listed in (("size", pool.size, driver.list_sizes()), ("image", pool.image, driver.list_images())):
             choices = sorted(str(each.id) for each in listed)

@@ -57,8 +57,9 @@ def survey(pools: Sequence[CloudPool], owner: str, *, strangers: bool = False, d
 def _shown(pool: CloudPool, record: DriverRecord, owner: str, timeout: float, *, strangers: bool) -> Shown:
     seat = Seat(lambda: connect(pool, record, timeout))
     found: dict[str, Node] = {}
-    # Ours are asked for by filter even so: some clouds cut a long list of everybody's.
-    everybody = [replace(record, listed=every_node)] if strangers and record.listed is not every_node else []
+    # Ours are asked for by filter even so: some clouds cut a long list of everybody's. By name, everybody's is what is listed anyway.
+    filtered = not record.by_name and record.listed is not every_node
+    everybody = [replace(record, listed=every_node)] if strangers and filtered else []
     for asked in (record, *everybody):
         listed = PoolCalls(pool, asked, owner).list(seat)
         if isinstance(listed, Verdict):

@@ -11,27 +11,33 @@ from typing import Final
 
 from burstd.adapters.libcloud.drivers.azure import AZURE
 from burstd.adapters.libcloud.drivers.cloudscale import CLOUDSCALE
+from burstd.adapters.libcloud.drivers.cloudstack import CLOUDSTACK, EXOSCALE
 from burstd.adapters.libcloud.drivers.digitalocean import DIGITALOCEAN
 from burstd.adapters.libcloud.drivers.ec2 import EC2, LOCAL
+from burstd.adapters.libcloud.drivers.equinixmetal import EQUINIXMETAL
 from burstd.adapters.libcloud.drivers.gce import GCE
+from burstd.adapters.libcloud.drivers.gridscale import GRIDSCALE
 from burstd.adapters.libcloud.drivers.link import Link, connect
 from burstd.adapters.libcloud.drivers.linode import LINODE
 from burstd.adapters.libcloud.drivers.openstack import OPENSTACK
+from burstd.adapters.libcloud.drivers.ovh import OVH
 from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord
+from burstd.adapters.libcloud.drivers.scaleway import SCALEWAY
+from burstd.adapters.libcloud.drivers.upcloud import UPCLOUD
 from burstd.adapters.libcloud.drivers.vultr import VULTR
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.errors import Misconfigured
 
-__all__ = ["DRIVERS", "UNTAGGED", "Driver", "DriverRecord", "Link", "connect", "record_of", "unknown"]
+__all__ = ["DRIVERS", "Driver", "DriverRecord", "Link", "connect", "record_of", "unknown"]
 
 DRIVERS: Final[dict[str, DriverRecord]] = {
-    each.name: each for each in (AZURE, CLOUDSCALE, DIGITALOCEAN, EC2, GCE, LINODE, LOCAL, OPENSTACK, VULTR)
-}
+    each.name: each
+    for each in (
+        AZURE, CLOUDSCALE, CLOUDSTACK, DIGITALOCEAN, EC2, EQUINIXMETAL, EXOSCALE, GCE, GRIDSCALE, LINODE, LOCAL, OPENSTACK, OVH, SCALEWAY,
+        UPCLOUD, VULTR,
+    )
+}  # fmt: skip
 """By name."""
-
-UNTAGGED: Final = frozenset({"cloudstack", "equinixmetal", "exoscale", "gridscale", "ovh", "scaleway", "upcloud"})
-"""Drivers of libcloud's that burstd refuses knowingly: none can tag a machine in the very call that makes it and read the tags back, so
-that a crash in between would leave a machine that nobody can tell from a stranger's."""
 
 
 def record_of(pool: CloudPool) -> DriverRecord:
@@ -41,11 +47,6 @@ def record_of(pool: CloudPool) -> DriverRecord:
         Misconfigured: burstd knows no such driver, or the pool asks of it what it cannot do; the first such line.
     """
     record = DRIVERS.get(pool.driver)
-    if record is None and pool.driver in UNTAGGED:
-        raise Misconfigured(
-            f'{pool.peer}: driver "{pool.driver}" cannot tag a machine in the call that makes it, so that a lost one could not be '
-            f"told from a stranger's; use one of {', '.join(sorted(DRIVERS))}"
-        )
     if record is None:
         raise Misconfigured(unknown(pool, "driver", pool.driver, sorted(DRIVERS)))
     for line in record.misfits(pool):

@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord
+from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, tolerant
 from burstd.adapters.libcloud.drivers.tag_strings import from_strings, to_strings
 from burstd.adapters.libcloud.faults import Dialect, Reply
 from burstd.adapters.libcloud.pool import CloudPool
@@ -55,14 +55,7 @@ def _reply(error: Exception) -> Reply | None:
 
 
 def _prepare(driver: Driver) -> None:
-    """Read a state that libcloud has not heard of as unknown; it would fail the whole list for one stranger's machine."""
-    from libcloud.compute.types import NodeState
-
-    class States(dict[str, str]):
-        def __missing__(self, state: str) -> str:
-            return NodeState.UNKNOWN
-
-    driver.LINODE_STATES = States(driver.LINODE_STATES)
+    driver.LINODE_STATES = tolerant(driver.LINODE_STATES)
 
 
 LINODE: Final = DriverRecord(

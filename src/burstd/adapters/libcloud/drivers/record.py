@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from burstd.adapters.libcloud.faults import Dialect
 from burstd.adapters.libcloud.pool import CloudPool
-from burstd.model.cloud import LaunchRequest
+from burstd.model.cloud import LaunchRequest, NodeState
 
 if TYPE_CHECKING:
     from libcloud.compute.base import Node as LibcloudNode
@@ -73,6 +73,22 @@ def named(each: object) -> object:
     return SimpleNamespace(id=each, name=each) if isinstance(each, str) else each
 
 
+def tolerant(states: Mapping[str, str]) -> Mapping[str, str]:
+    """A driver's table of states that reads one it has not heard of as unknown: else one stranger's machine would fail the whole list."""
+    from libcloud.compute.types import NodeState as Foreign
+
+    class States(dict[str, str]):
+        def __missing__(self, state: str) -> str:
+            return Foreign.UNKNOWN
+
+    return States(states)
+
+
+def ipv4_first(public: list[str], private: list[str]) -> list[str]:
+    """Where a cloud lists both kinds in no order: the web servers of most sites listen on IPv4 for sure."""
+    return sorted([*public, *private], key=lambda address: ":" in address)
+
+
 def _tags(extra: Mapping[str, Any]) -> Mapping[str, Any]:
     return extra.get("tags") or {}
 
@@ -93,6 +109,11 @@ class DriverRecord:
         dialect: how this cloud says what went wrong.
         listed: every machine of an owner's, or, where the cloud cannot filter, every machine.
         tags: the tags of a machine, out of libcloud's `extra`.
+        by_name: this cloud cannot tag a machine in the call that makes it and read the tags back, so that ours are known by a marked
+            name (`burstd.model.naming`) alone. Such a cloud is never told the owner id: it is the key of the mark.
+        user_data: it takes user-data.
+        states: libcloud's states that mean something else at this cloud than elsewhere.
+        leaves: what may stay behind, in half a sentence for an operator.
         addresses: of (public, private) ones, all of them, the one to reach it by first.
         place: the create's arguments that say where.
         size: libcloud's object for the size's name.
@@ -120,6 +141,10 @@ class DriverRecord:
     dialect: Dialect
     listed: Callable[[Driver, CloudPool, str], list[LibcloudNode]] = every_node
     tags: Callable[[Mapping[str, Any]], Mapping[str, Any]] = _tags
+    by_name: bool = False
+    user_data: bool = True
+    states: Mapping[str, NodeState] = field(default_factory=dict)
+    leaves: str = ""
     addresses: Callable[[list[str], list[str]], list[str]] = _public_first
     place: Callable[[Driver, str | None], dict[str, Any]] = at_location
     size: Callable[[Driver, LaunchRequest], NodeSize] = _by_size
@@ -147,6 +172,10 @@ class DriverRecord:
             for key in PLACING
             if getattr(pool, key) and key not in self.takes
         ]
+        if pool.tags and self.by_name:
+            lines.append(f'{pool.peer}: tags cannot be said with driver "{self.name}"; leave it out')
+        if pool.user_data and not self.user_data:
+            lines.append(f'{pool.peer}: user_data cannot be said with driver "{self.name}"; leave it out, and bake the image')
         for key, most in (("networks", self.most_networks), ("security_groups", self.most_security_groups)):
             if key in self.takes and len(getattr(pool, key)) > most:
                 lines.append(f'{pool.peer}: {key} has {len(getattr(pool, key))} entries; driver "{self.name}" takes at most {most}')
@@ -158,3 +187,11 @@ class DriverRecord:
         has |= {f"create.{key}": True for key in pool.create} | {f"args.{key}": True for key in pool.args}
         lines += [f'{pool.peer}: {key} is needed by driver "{self.name}"; set it' for key in self.needs if not has.get(key)]
         return lines
+
+    def caution(self, pool: CloudPool) -> str | None:
+        """What an operator takes on with this driver, in a line; None where there is nothing beyond the ordinary."""
+        if not self.by_name:
+            return None
+        known = f'{pool.peer}: driver "{self.name}" cannot tag, so a machine is ours by its name alone: renamed, it is a stranger\'s'
+        baked = None if self.user_data else "there is no user-data, so bake the image"
+        return "; ".join(each for each in (known, baked, self.leaves) if each)
