@@ -344,8 +344,9 @@ def test_a_size_that_says_too_little_is_told_before_anything_is_bought(cloud: Na
 def test_a_key_that_ovh_does_not_know_has_bought_nothing(peer: NamedPeer) -> None:
     OVH.live(peer)
     to, seat = calls(replace(OVH.at(peer), keypair="nobody"))
-    to.create(seat, creation(OVH.at(peer)))
-    assert peer.changes() == []
+    outcome = to.create(seat, creation(OVH.at(peer)))
+    assert isinstance(outcome, CreateFailed)
+    assert (outcome.fault.kind, outcome.fault.text, peer.changes()) == (FaultKind.REJECTED, "No key named 'nobody'", [])
 
 
 def test_every_page_of_cloudstacks_list_is_read(peer: NamedPeer) -> None:

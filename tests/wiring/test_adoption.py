@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,17 @@ import pytest
 from click.testing import CliRunner, Result
 from libcloud.compute.base import NodeImage, NodeSize
 
+from burstd.adapters.libcloud.drivers import DRIVERS
 from burstd.adapters.sqlite import SqliteRoster, owner_of
 from burstd.cli import adopt as verb
 from burstd.cli.group import burstd
 from burstd.errors import AlreadyRunning, Misconfigured
 from burstd.model.cloud import OPERATION_TAG, OWNER_TAG
 from burstd.model.fleet import Phase
-from burstd.model.naming import instance_name
+from burstd.model.naming import instance_name, marked_name
 from burstd.settings import Settings, load
 from burstd.wiring.adoption import Takeover
-from burstd.wiring.inventory import Inventory, take_inventory
+from burstd.wiring.inventory import Inventory, Whose, take_inventory
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.site import as_toml
 
@@ -250,3 +252,28 @@ def test_where_no_fleet_ever_was_nothing_is_ours(config: Path) -> None:
     for line in ("fleet", "adopt"):
         told = run(config, line)
         assert (told.exit_code, "`burstd run` starts a" in told.stderr) == (2, True)
+
+
+def test_in_a_cloud_without_tags_ours_are_told_and_taken_over_by_their_marked_names(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untagged = replace(DRIVERS["local"], by_name=True, tokens=False, launch=lambda _request, _pool: {})
+    monkeypatch.setitem(DRIVERS, "untagged", untagged)
+    with local_cloud(tmp_path) as made:
+        ours = machine(made, marked_name(name_of(0), OWNER, OPERATIONS[0]), {})
+        forged = marked_name(name_of(1), "f" * 32, OPERATIONS[1])
+        for name in (forged, "burst-by-hand", "database"):
+            machine(made, name, {})
+        settings = load(config, {"BURSTD_POOL__0__DRIVER": "untagged", "BURSTD_POOL__0__ARGS": json.dumps(dict(made.args))})
+        seen = take_inventory(settings, lambda: None)
+        assert {each.node.name: each.whose for each in seen.machines} == {
+            name_of(0): Whose.OURS,
+            forged: Whose.STRANGER,
+            "burst-by-hand": Whose.STRANGER,
+        }
+        takeover = Takeover(settings)
+        try:
+            assert [(each.id, each.operation) for each in takeover.adoption.nodes] == [(ours, OPERATIONS[0])]
+            assert (takeover.adoption.doubles, takeover.adoption.misnamed) == ((), ())
+        finally:
+            takeover.close()

@@ -14,6 +14,8 @@ from burstd.model.cloud import LaunchRequest
 if TYPE_CHECKING:
     from libcloud.compute.base import Node as LibcloudNode
 
+_BAD_REQUEST: Final = 400
+
 
 def _launch(request: LaunchRequest, pool: CloudPool) -> dict[str, Any]:  # noqa: ARG001 - the record's form
     return {"ex_keyname": pool.keypair} if pool.keypair else {}
@@ -34,7 +36,9 @@ def _by_id(driver: Driver, pool: CloudPool, node_id: str) -> list[LibcloudNode]:
 
 
 def _reply(error: Exception) -> Reply | None:
-    """The words are the body: JSON, because libcloud lets nothing else through."""
+    """The words are the body: JSON, because libcloud lets nothing else through. An unknown key is a bare exception of the driver's."""
+    if type(error) is Exception and str(error).startswith("No key named"):
+        return Reply(_BAD_REQUEST, str(error))
     reply = http_reply(error)
     body = json.loads(reply.words) if reply and reply.words.startswith("{") else None
     return replace(reply, words=f"{body.get('errorCode')}: {body.get('message')}") if reply and body else reply
