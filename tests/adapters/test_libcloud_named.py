@@ -31,6 +31,7 @@ from burstd.model.cloud import (
 from burstd.model.faults import FaultKind
 from burstd.model.naming import marked_name
 from tests import named_clouds
+from tests.http_proxy import http_proxy
 from tests.json_peer import Answered, Asked
 from tests.named_clouds import (
     CLOUDSTACK,
@@ -227,6 +228,16 @@ def test_a_pool_is_probed_without_buying_and_warned_of(cloud: Named, peer: Named
     assert told.startswith(f'pool here: driver "{cloud.pool.driver}" cannot tag, so a machine is ours by its name alone: renamed, it is a')
     assert ("bake the image" in told) is not DRIVERS[cloud.pool.driver].user_data
     assert "\n" not in told
+
+
+def test_a_pool_is_listed_and_bought_from_by_a_proxy(cloud: Named, peer: NamedPeer) -> None:
+    cloud.live(peer)
+    with http_proxy((peer.host, peer.port)) as proxy:
+        pool = replace(cloud.at(peer), proxy=proxy.url())
+        to, seat = calls(pool)
+        assert isinstance(to.list(seat), tuple)
+        assert isinstance(to.create(seat, creation(pool)), Created)
+        assert len(proxy.passed) == len(peer.asked)
 
 
 def test_a_fleet_with_its_strangers_is_seen_by_one_listing(cloud: Named, peer: NamedPeer) -> None:
