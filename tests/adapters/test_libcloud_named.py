@@ -307,6 +307,13 @@ def test_a_gridscale_create_that_fails_after_its_first_step_leaves_open_what_the
         assert isinstance(to.create(seat, creation(GRIDSCALE.at(peer))), CreateUnknown), route
 
 
+def test_an_upcloud_machine_in_error_is_deleted_as_it_is(peer: NamedPeer) -> None:
+    UPCLOUD.live(peer, state="error")
+    to, seat = calls(UPCLOUD.at(peer))
+    assert to.destroy(seat, DestroyCall(OPERATION, "here", "up-1")) == Destroyed(OPERATION, "up-1", absent=False)
+    assert peer.changes() == [("DELETE", "/1.2/server/up-1"), ("DELETE", "/1.2/storage/disk-1")]
+
+
 def test_a_scaleway_machine_that_never_started_is_deleted_with_its_own_disk(peer: NamedPeer) -> None:
     SCALEWAY.live(peer, state="stopped")
     peer.answers |= {("DELETE", "/servers/srv-1"): Answered(204), ("DELETE", "/volumes/vol-1"): Answered(204)}

@@ -62,8 +62,13 @@ def _node(driver: Driver, server: dict[str, Any]) -> LibcloudNode:
 
 def _destroy(driver: Driver, node: LibcloudNode) -> bool:
     """Waits, for up to 40 seconds, until the machine has stopped."""
+    from libcloud.compute.types import NodeState as Foreign
+
     devices = _asked(driver, str(node.id))["storage_devices"]["storage_device"]
-    done = bool(driver.destroy_node(node))
+    if node.state == Foreign.ERROR:  # libcloud does not even try
+        done = bool(driver.connection.request(f"1.2/server/{node.id}", method="DELETE").success())
+    else:
+        done = bool(driver.destroy_node(node))
     for device in devices if done else ():
         if (device["type"], device["storage_title"]) == ("disk", _DISK):
             driver.connection.request(f"1.2/storage/{device['storage']}", method="DELETE")
