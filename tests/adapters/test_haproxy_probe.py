@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from burstd.adapters.haproxy import HAProxyGateway
-from burstd.adapters.haproxy.configuration import redispatches
+from burstd.adapters.haproxy.configuration import redispatches, stats_timeout
 from burstd.errors import Unreachable
 from tests.haproxy_process import BACKEND, HAProxy, haproxy, is_ours
 from tests.haproxy_versions import per_version
@@ -107,6 +107,20 @@ def test_a_file_that_is_another_one_or_cannot_be_read_is_named(proxy: HAProxy, t
     assert "No such file or directory" in only(probe(proxy.socket, config_file=tmp_path / "nowhere"))
 
 
+def test_a_stats_timeout_shorter_than_an_exchange_is_named(proxy: HAProxy, tmp_path: Path) -> None:
+    copy = tmp_path / "haproxy.cfg"
+    copy.write_text(proxy.config.read_text().replace("global\n", "global\n stats timeout 1500\n"))
+    problem = only(probe(proxy.socket, config_file=copy))
+    assert problem.startswith(f"haproxy.config_file {copy}: `stats timeout` is 1.5 s, less than haproxy.deadline (2 s)")
+    assert "write `stats timeout 10s`" in problem
+    assert HAProxyGateway(proxy.socket, BACKEND, is_ours=is_ours, deadline=1.5).probe((), copy) == ()
+
+
+def test_a_deadline_longer_than_haproxys_own_stats_timeout_is_named(proxy: HAProxy) -> None:
+    patient = HAProxyGateway(proxy.socket, BACKEND, is_ours=is_ours, deadline=12.0)
+    assert "write `stats timeout 24s`" in only(patient.probe((), proxy.config))
+
+
 def test_the_file_is_looked_at_even_where_the_socket_is_wrong(tmp_path: Path) -> None:
     assert len(probe(tmp_path / "x.sock", config_file=tmp_path / "nowhere")) == 2
 
@@ -137,3 +151,23 @@ BARE = "backend app\n server a 127.0.0.1:80\n"
 )
 def test_redispatch_is_inherited_as_haproxy_does(text: str, found: bool | None) -> None:  # noqa: FBT001 - a parametrized value
     assert redispatches(text, "app") is found
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("", 10.0),
+        ("global\n", 10.0),
+        ("global\n stats timeout 30s\n", 30.0),
+        ("global\n stats timeout 1500 # of a second\n", 1.5),
+        ("global\n stats timeout 2m\n", 120.0),
+        ("global\n # stats timeout 1s\n", 10.0),
+        ("global\n stats timeout 1s\nglobal\n stats timeout 5s\n", 5.0),
+        ("global\n stats timeout 5s\ndefaults\n stats timeout 1s\n", 5.0),
+        ("global\n stats timeout $TIMEOUT\n", None),
+        ("global\n stats timeout 3weeks\n", None),
+        ("global\n stats timeout\n", None),
+    ],
+)
+def test_the_stats_timeout_is_read_as_haproxy_does(text: str, seconds: float | None) -> None:
+    assert stats_timeout(text) == seconds

@@ -190,3 +190,37 @@ def test_a_cloud_without_tags_is_warned_of_and_not_refused(gateway: Site, settin
         "user-data, so bake the image; a destroy cut off half-way may leave a disk"
     )
     assert any('pool "paris": scaleway answers, and lets us in' in line for line in ran.stdout.splitlines())
+
+
+def test_a_core_server_with_a_connection_limit_and_instances_without_one_are_refused(gateway: Site, settings: Document) -> None:
+    gateway.haproxy.command("set maxconn server app_cluster/core-2 50")
+    try:
+        refused = check(gateway, settings)
+        settings["haproxy"]["maxconn"] = 50
+        sound = check(gateway, settings)
+    finally:
+        gateway.haproxy.command("set maxconn server app_cluster/core-2 0")
+    assert refused.returncode == 2
+    assert [line.partition(",")[0] for line in failures(refused)] == ["haproxy.maxconn: not set"]
+    assert "core-2 in backend app_cluster has a maxconn" in failures(refused)[0]
+    assert (sound.returncode, failures(sound)) == (0, [])
+
+
+def test_every_backend_is_looked_at(gateway: Site, settings: Document) -> None:
+    text = gateway.haproxy.config.read_text()
+    further = "backend static_cluster\n    balance static-rr\nbackend files\n    server core-1 127.0.0.1:9 maxconn 5\n"
+    gateway.haproxy.config.write_text(text + further)
+    gateway.haproxy.reload()
+    try:
+        settings["haproxy"]["further"] = [{"name": "static_cluster"}]
+        static = check(gateway, settings)
+        settings["haproxy"]["further"] = [{"name": "files"}]
+        limited = check(gateway, settings)
+        settings["haproxy"]["further"] = [{"name": "files", "maxconn": 5}]
+        sound = check(gateway, settings)
+    finally:
+        gateway.haproxy.config.write_text(text)
+        gateway.haproxy.reload()
+    assert [line.partition(";")[0] for line in failures(static)] == ["haproxy.backend static_cluster: its balance is static"]
+    assert "core-1 in backend files has a maxconn" in failures(limited)[0]
+    assert (static.returncode, limited.returncode, sound.returncode) == (2, 2, 0)

@@ -18,6 +18,7 @@ from typing import Final
 
 from burstd.adapters.clock import SystemClock
 from burstd.adapters.haproxy.answers import SAFE_REMOVAL
+from burstd.adapters.haproxy.problems import Problems
 from burstd.adapters.libcloud import caution
 from burstd.adapters.libcloud import probe as probe_pool
 from burstd.adapters.local import register
@@ -25,6 +26,7 @@ from burstd.errors import AskOperator, Retry
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample, Target
+from burstd.model.policy import RoutingPolicy
 from burstd.settings import Settings
 from burstd.settings.sections import CoreSettings, PoolSettings
 from burstd.wiring import cloud_pool, gateway_of, load_of
@@ -136,20 +138,25 @@ def _haproxy(settings: Settings) -> Iterator[Finding]:
             "haproxy.config_file: not set, so nobody has looked for `option redispatch`, without which a removal can crash HAProxy 2.x; "
             "name HAProxy's file",
         )
+    yield from _limits(settings, routing, view)
     yield from _core_servers(settings, view)
 
 
 def _core_servers(settings: Settings, view: GatewayView) -> Iterator[Finding]:
-    rows = [row for core in settings.core if (row := view.backends[0].server(core.server_name))]
-    for row in rows:
-        if row.status in {ServerStatus.DOWN, ServerStatus.MAINT}:
+    for core in settings.core:
+        row = view.backends[0].server(core.server_name)
+        if row is not None and row.status in {ServerStatus.DOWN, ServerStatus.MAINT}:
             yield _warning("haproxy", f"core server {row.name}: HAProxy has it {row.status}; look at its health check")
-    limited = [row.name for row in rows if row.maxconn]
-    if limited and settings.haproxy.maxconn is None:
-        yield _warning(
-            "haproxy",
-            f"haproxy.maxconn: not set, while {', '.join(limited)} has a maxconn; set it, or burst servers starve while requests queue",
-        )
+
+
+def _limits(settings: Settings, routing: RoutingPolicy, view: GatewayView) -> Iterator[Finding]:
+    """Where a core has a connection limit, the instances that join its backend must have one (docs/configuration.md)."""
+    cores = {core.server_name for core in settings.core}
+    for backend in routing.backends:
+        servers = next((each.servers for each in view.backends if each.name == backend.joined), ())
+        limited = [row.name for row in servers if row.name in cores and row.maxconn]
+        if limited and backend.maxconn is None:
+            yield _fail("haproxy", Problems(settings.haproxy.socket, backend.joined).unlimited(limited))
 
 
 def _exporter(settings: Settings, core: CoreSettings) -> Iterator[Finding]:

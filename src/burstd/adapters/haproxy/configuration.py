@@ -5,7 +5,10 @@ It knows sections, inheritance between `defaults` and comments. It does not know
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from itertools import takewhile
+from typing import Final
 
 SECTIONS = frozenset(
     {
@@ -14,6 +17,12 @@ SECTIONS = frozenset(
         *("resolvers", "ring", "traces", "userlist"),
     }
 )
+
+UNITS: Final = {"us": 1e-6, "ms": 1e-3, "": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""Seconds of HAProxy's units of time (configuration manual, 2.5); a number alone is milliseconds."""
+
+STATS_TIMEOUT: Final = 10.0
+"""HAProxy's own `stats timeout`, seconds."""
 
 
 def redispatches(text: str, backend: str) -> bool | None:
@@ -24,13 +33,10 @@ def redispatches(text: str, backend: str) -> bool | None:
     """
     named: dict[str, bool] = {}
     last = False  # the latest `defaults`, whether it has a name or not
-    kind = name = ""
     here = False
     found = None
-    for line in text.splitlines():
-        words = list(takewhile(lambda word: not word.startswith("#"), line.split()))
-        if words and words[0] in SECTIONS:
-            kind, name = words[0], words[1] if len(words) > 1 and words[1] != "from" else ""
+    for kind, name, words in _statements(text):
+        if words[0] in SECTIONS:
             parent = words[words.index("from") + 1 :][:1] if "from" in words else []
             here = named.get(parent[0], False) if parent else last and kind != "defaults"
         elif words[:2] == ["option", "redispatch"]:
@@ -42,3 +48,25 @@ def redispatches(text: str, backend: str) -> bool | None:
         elif kind in {"backend", "listen"} and name == backend:
             found = here
     return found
+
+
+def stats_timeout(text: str) -> float | None:
+    """Seconds after which HAProxy hangs up on a silent runtime socket; None where the text says it in words that are not known here."""
+    seconds: float | None = STATS_TIMEOUT
+    for kind, _, words in _statements(text):
+        if kind == "global" and words[:2] == ["stats", "timeout"]:
+            time = re.fullmatch(r"(\d+)([a-z]*)", words[2], re.ASCII) if len(words) > 2 else None  # noqa: PLR2004 - the third word
+            seconds = int(time[1]) * UNITS[time[2]] if time and time[2] in UNITS else None
+    return seconds
+
+
+def _statements(text: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Every statement, a section's first line included: its section's kind and name, and its words."""
+    kind = name = ""
+    for line in text.splitlines():
+        words = list(takewhile(lambda word: not word.startswith("#"), line.split()))
+        if not words:
+            continue
+        if words[0] in SECTIONS:
+            kind, name = words[0], words[1] if len(words) > 1 and words[1] != "from" else ""
+        yield kind, name, words

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Version, parse_backends, parse_info, parse_stat
 from burstd.adapters.haproxy.commands import Commands, first_line
-from burstd.adapters.haproxy.configuration import redispatches
+from burstd.adapters.haproxy.configuration import redispatches, stats_timeout
 from burstd.adapters.haproxy.problems import Problems
 from burstd.adapters.haproxy.runtime import Conversation, converse
 from burstd.errors import Misconfigured
@@ -48,8 +48,7 @@ def probe(
         except Misconfigured as problem:
             found.append(str(problem))
     if config_file is not None:
-        for name in backends:
-            found += _configuration(problems.of(name), config_file, version)
+        found += _configuration(problems, config_file, backends, version, seconds)
     return tuple(found)
 
 
@@ -84,14 +83,20 @@ def _backend(talk: Conversation, commands: Commands, backend: str, expected: Seq
     yield from (problems.no_core(name) for name in expected if name not in present)
 
 
-def _configuration(problems: Problems, config_file: Path, version: Version | None) -> Iterator[str]:
+def _configuration(
+    problems: Problems, config_file: Path, backends: Collection[str], version: Version | None, deadline: float
+) -> Iterator[str]:
     try:
         text = config_file.read_text(errors="replace")
     except OSError as error:
         yield problems.unreadable(config_file, error.strerror or "cannot be read")
         return
-    redispatching = redispatches(text, problems.backend)
-    if redispatching is None:
-        yield problems.elsewhere(config_file)
-    elif not redispatching and version is not None and version < SAFE_REMOVAL:
-        yield problems.no_redispatch(config_file)
+    silence = stats_timeout(text)
+    if silence is not None and silence < deadline:
+        yield problems.short_timeout(config_file, silence, deadline)
+    for name in backends:
+        redispatching = redispatches(text, name)
+        if redispatching is None:
+            yield problems.of(name).elsewhere(config_file)
+        elif not redispatching and version is not None and version < SAFE_REMOVAL:
+            yield problems.of(name).no_redispatch(config_file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,3 +71,17 @@ class Problems:
     def no_redispatch(self, config_file: Path) -> str:
         """Without it, deleting a server can crash HAProxy 2.x."""
         return f"haproxy.config_file {config_file}: backend {self.backend} lacks `option redispatch`; write it there and reload HAProxy"
+
+    def unlimited(self, servers: Sequence[str]) -> str:
+        """Requests queue for servers with a connection limit while ours, without one, get none of them (or all)."""
+        return (
+            f"haproxy.maxconn: not set, while {', '.join(servers)} in backend {self.backend} has a maxconn, so burst servers starve while "
+            f"requests queue; set it (for a backend of haproxy.further its own maxconn does)"
+        )
+
+    def short_timeout(self, config_file: Path, seconds: float, deadline: float) -> str:
+        """HAProxy hangs up before an exchange may have ended."""
+        return (
+            f"haproxy.config_file {config_file}: `stats timeout` is {seconds:g} s, less than haproxy.deadline ({deadline:g} s), so HAProxy "
+            f"may hang up amid an exchange; write `stats timeout {max(10.0, 2 * deadline):.0f}s` in its global section and reload HAProxy"
+        )
