@@ -8,10 +8,25 @@ import pytest
 
 from burstd.adapters.haproxy.configuration import redispatches
 from burstd.errors import InvalidSettings
-from burstd.render.haproxy import CoreLine, HAProxyConfig, render
+from burstd.render.haproxy import BackendConfig, CoreLine, HAProxyConfig, render
+from tests.haproxy_versions import found
 
 CORES = (CoreLine("core-oslo-01", "10.0.0.5"), CoreLine("core-oslo-02", "10.0.0.6", 8080, weight=50, maxconn=200))
-CONFIG = HAProxyConfig(bind="*:80", socket="/run/haproxy/admin.sock", backend="app_cluster", cores=CORES)
+CONFIG = HAProxyConfig(bind="*:80", socket="/run/haproxy/admin.sock", backends=(BackendConfig("app_cluster", CORES),))
+
+LIMITED = tuple(replace(core, maxconn=16) for core in CORES)
+FILES = tuple(replace(core, port=8081) for core in LIMITED)
+OVERFLOWING = replace(CONFIG, backends=(BackendConfig("app_cluster", LIMITED, "app_cloud"),))
+SEVERAL = replace(CONFIG, backends=(*CONFIG.backends, BackendConfig("static_cluster", FILES, acl="path_beg /static/")))
+EVERYTHING = replace(
+    CONFIG,
+    backends=(*OVERFLOWING.backends, BackendConfig("static_cluster", FILES, "static_cloud", "path_end .jpg .css")),
+)
+
+
+def of(*cores: CoreLine) -> HAProxyConfig:
+    """With these core servers in the main backend."""
+    return replace(CONFIG, backends=(BackendConfig("app_cluster", cores),))
 
 
 def lines(config: HAProxyConfig) -> list[str]:
@@ -19,12 +34,19 @@ def lines(config: HAProxyConfig) -> list[str]:
 
 
 def accepted(text: str, folder: Path) -> None:
-    """HAProxy takes it, and has nothing to say about it."""
+    """Every HAProxy found takes it, and has nothing to say about it."""
     file = folder / "haproxy.cfg"
     file.write_text(text)
-    result = subprocess.run(["haproxy", "-c", "-f", str(file)], check=False, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "WARNING" not in result.stderr
+    assert found()
+    for binary in found().values():
+        result = subprocess.run([binary, "-c", "-f", str(file)], check=False, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        assert "WARNING" not in result.stderr
+
+
+def section(text: str, title: str) -> str:
+    """One section's lines."""
+    return text.partition(f"\n{title}\n")[2].partition("\n\n")[0].rstrip() + "\n"
 
 
 def test_the_whole_file_reads_like_this() -> None:
@@ -76,8 +98,86 @@ backend app_cluster
     )
 
 
-def test_haproxy_accepts_it_as_anybody(tmp_path: Path) -> None:
-    accepted(render(replace(CONFIG, bind="127.0.0.1:8080", socket=str(tmp_path / "admin.sock"))), tmp_path)
+def test_spillover_sends_to_the_cloud_what_the_core_has_no_room_for() -> None:
+    text = render(OVERFLOWING)
+    assert text.startswith("# HAProxy for burstd, spillover mode. ")
+    assert (
+        section(text, "frontend http_front")
+        == """\
+    bind *:80
+    # Spillover: a request goes to the cloud when the core's connections are all taken, when requests wait for it already, or
+    # when the core is dead; and only while a burst server is up there.
+    acl core_full be_conn(app_cluster) ge 32
+    acl core_queue queue(app_cluster) gt 0
+    acl core_dead nbsrv(app_cluster) eq 0
+    acl cloud_up nbsrv(app_cloud) gt 0
+    use_backend app_cloud if cloud_up core_full or cloud_up core_queue or cloud_up core_dead
+    default_backend app_cluster
+"""
+    )
+    assert (
+        section(text, "backend app_cluster")
+        == """\
+    # Dynamic, so that servers can be added; requests are shared by weight.
+    balance roundrobin
+    option httpchk GET /
+    http-check expect status 200
+    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3
+    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 16 check inter 2000ms rise 2 fall 3
+"""
+    )
+    assert (
+        section(text, "backend app_cloud")
+        == """\
+    # Empty until burstd adds its servers: what comes here, they share evenly.
+    balance roundrobin
+    # Standbys serve together when no other burst server is left.
+    option allbackups
+    option httpchk GET /
+    http-check expect status 200
+"""
+    )
+
+
+def test_a_further_backend_gets_the_requests_that_its_acl_names() -> None:
+    text = render(SEVERAL)
+    assert (
+        section(text, "frontend http_front")
+        == """\
+    bind *:80
+    acl to:static_cluster path_beg /static/
+    use_backend static_cluster if to:static_cluster
+    default_backend app_cluster
+"""
+    )
+    assert "server core-oslo-01 10.0.0.5:8081 weight 100 maxconn 16 " in section(text, "backend static_cluster")
+
+
+def test_each_backend_spills_over_into_its_own() -> None:
+    assert (
+        section(render(EVERYTHING), "frontend http_front").partition("up there.\n")[2] == """\
+    acl to:static_cluster path_end .jpg .css
+    acl core_full:static_cluster be_conn(static_cluster) ge 32
+    acl core_queue:static_cluster queue(static_cluster) gt 0
+    acl core_dead:static_cluster nbsrv(static_cluster) eq 0
+    acl cloud_up:static_cluster nbsrv(static_cloud) gt 0
+    use_backend static_cloud if to:static_cluster cloud_up:static_cluster core_full:static_cluster or """
+        """to:static_cluster cloud_up:static_cluster core_queue:static_cluster or """
+        """to:static_cluster cloud_up:static_cluster core_dead:static_cluster
+    use_backend static_cluster if to:static_cluster
+    acl core_full be_conn(app_cluster) ge 32
+    acl core_queue queue(app_cluster) gt 0
+    acl core_dead nbsrv(app_cluster) eq 0
+    acl cloud_up nbsrv(app_cloud) gt 0
+    use_backend app_cloud if cloud_up core_full or cloud_up core_queue or cloud_up core_dead
+    default_backend app_cluster
+"""
+    )
+
+
+@pytest.mark.parametrize("config", [CONFIG, OVERFLOWING, SEVERAL, EVERYTHING])
+def test_every_haproxy_found_accepts_every_form(config: HAProxyConfig, tmp_path: Path) -> None:
+    accepted(render(replace(config, bind="127.0.0.1:8080", socket=str(tmp_path / "admin.sock"))), tmp_path)
 
 
 def test_haproxy_accepts_it_as_a_service(tmp_path: Path) -> None:
@@ -85,7 +185,7 @@ def test_haproxy_accepts_it_as_a_service(tmp_path: Path) -> None:
 
 
 def test_an_ipv6_core_is_accepted(tmp_path: Path) -> None:
-    config = replace(CONFIG, cores=(CoreLine("core", "2001:db8::5"),))
+    config = of(CoreLine("core", "2001:db8::5"))
     assert "server core [2001:db8::5]:80 weight 100 check inter 2000ms rise 2 fall 3" in lines(config)
     accepted(render(config), tmp_path)
 
@@ -109,16 +209,23 @@ def test_burstds_own_check_finds_redispatch_in_it() -> None:
 @pytest.mark.parametrize(
     ("config", "key"),
     [
-        (replace(CONFIG, backend="app cluster"), "backend"),
+        (replace(CONFIG, backends=(BackendConfig("app cluster", CORES),)), "backend"),
+        (replace(CONFIG, backends=(BackendConfig("app", LIMITED, "cloud;"),)), "backend 'cloud;'"),
+        (replace(CONFIG, backends=(BackendConfig("app", LIMITED, "app"),)), "backends"),
+        (replace(CONFIG, backends=(*OVERFLOWING.backends, SEVERAL.backends[1])), "backends"),
+        (replace(CONFIG, backends=(BackendConfig("app", CORES, acl="path_beg /"),)), "acl"),
+        (replace(CONFIG, backends=(*CONFIG.backends, BackendConfig("static", FILES))), "acl None of static"),
+        (replace(CONFIG, backends=(*CONFIG.backends, BackendConfig("static", FILES, acl="path #"))), "acl"),
+        (replace(CONFIG, backends=(BackendConfig("app", CORES, "cloud"),)), "maxconn of core-oslo-01"),
         (replace(CONFIG, bind="*:80\n    user root"), "bind"),
         (replace(CONFIG, socket="/run/my haproxy.sock"), "socket"),
         (replace(CONFIG, check_path="/health#x"), "check_path"),
         (replace(CONFIG, user="$USER"), "user"),
         (replace(CONFIG, log="/dev/log 'local0'"), "log"),
-        (replace(CONFIG, cores=()), "cores"),
-        (replace(CONFIG, cores=(CORES[0], CORES[0])), "cores"),
-        (replace(CONFIG, cores=(CoreLine("a;b", "10.0.0.5"),)), "core server"),
-        (replace(CONFIG, cores=(CoreLine("a", "10.0.0.5 backup"),)), "address"),
+        (of(), "cores"),
+        (of(CORES[0], CORES[0]), "cores"),
+        (of(CoreLine("a;b", "10.0.0.5")), "core server"),
+        (of(CoreLine("a", "10.0.0.5 backup")), "address"),
     ],
 )
 def test_a_value_that_would_say_something_else_is_refused(config: HAProxyConfig, key: str) -> None:
@@ -130,7 +237,7 @@ def test_a_value_that_would_say_something_else_is_refused(config: HAProxyConfig,
 
 def test_everything_wrong_is_said_at_once() -> None:
     with pytest.raises(InvalidSettings) as raised:
-        render(replace(CONFIG, bind="", backend="", cores=()))
+        render(replace(CONFIG, bind="", backends=(BackendConfig("", ()),)))
     assert len(raised.value.problems) == 3
 
 

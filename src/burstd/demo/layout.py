@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from burstd.demo.network import Network
-from burstd.render.haproxy import CoreLine, HAProxyConfig
+from burstd.render.haproxy import BackendConfig, CoreLine, HAProxyConfig
 
 BACKEND: Final = "app_cluster"
 CORES: Final = ("core-1", "core-2")
@@ -113,12 +113,12 @@ class Layout:
 def gateway_config(side: Side) -> HAProxyConfig:
     """A side's HAProxy, as who starts it, on loopback."""
     host, port = side.gateway
+    cores = tuple(CoreLine(name, side.core(number), side.network.web) for number, name in enumerate(CORES))
     return HAProxyConfig(
         bind=f"{host}:{port}",
         socket=str(side.socket),
         socket_mode="600",
-        backend=BACKEND,
-        cores=tuple(CoreLine(name, side.core(number), side.network.web) for number, name in enumerate(CORES)),
+        backends=(BackendConfig(BACKEND, cores),),
         check_path=CHECK_PATH,
         maxconn=400,  # what a plain user's limit of open files allows
         retries=_RETRIES,

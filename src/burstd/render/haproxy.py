@@ -1,4 +1,4 @@
-"""A whole haproxy.cfg for the gateway, in weighted mode: burst servers join the core's own backend at run time.
+"""A whole haproxy.cfg for the gateway. Burst servers are never in it: they join at run time, by weight or in overflow backends.
 
 Text only: nothing is written, and nothing is asked of HAProxy. The rules behind each line are HAProxy's management guide and
 configuration manual, 2.6 and later.
@@ -37,6 +37,23 @@ class CoreLine:
 
 
 @dataclass(frozen=True, slots=True)
+class BackendConfig:
+    """One backend of the core.
+
+    Attributes:
+        cores: the core servers; where it overflows, each with its maxconn.
+        overflow: the backend to which requests go that the core has no room for; the burst servers join that one. None: they join this
+            one, and weights share the requests.
+        acl: which requests come here, as HAProxy writes it ("path_beg /static/"); None for the main backend, which gets the rest.
+    """
+
+    name: str
+    cores: tuple[CoreLine, ...]
+    overflow: str | None = None
+    acl: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HAProxyConfig:
     """What differs from one gateway to the next; times in seconds.
 
@@ -44,8 +61,7 @@ class HAProxyConfig:
         bind: where clients come in, as HAProxy writes it ("*:80", "127.0.0.1:8080").
         socket: path of the runtime socket that burstd talks to.
         socket_mode: its mode, octal.
-        backend: name of the core's backend, which the burst servers join.
-        cores: the core servers.
+        backends: the main one first; either all overflow or none does.
         check_path: must answer 200 on every server.
         user: HAProxy drops to this user; None, as for the three below: the line is left out, and HAProxy runs as who starts it.
         group: the same for the group; it also owns the socket.
@@ -65,8 +81,7 @@ class HAProxyConfig:
 
     bind: str
     socket: str
-    backend: str
-    cores: tuple[CoreLine, ...]
+    backends: tuple[BackendConfig, ...]
     socket_mode: str = "660"
     check_path: str = "/"
     user: str | None = None
@@ -89,20 +104,27 @@ def render(config: HAProxyConfig) -> str:
     """The file's text; HAProxy 2.6 and later takes it without a warning.
 
     Raises:
-        InvalidSettings: a value would not stand in the file for itself, or there is no core server; every one found, a line each.
+        InvalidSettings: a value would not stand in the file for itself, or something is missing; every one found, a line each.
     """
     problems = list(_problems(config))
     if problems:
         raise InvalidSettings(problems)
+    mode = "spillover" if config.backends[0].overflow else "weighted"
     return "".join(
         (
-            "# HAProxy for burstd, weighted mode. Burst servers are not in this file: burstd adds and removes them at run time.\n",
+            f"# HAProxy for burstd, {mode} mode. Burst servers are not in this file: burstd adds and removes them at run time.\n",
             _section("global", _global(config)),
             _section("defaults", _defaults(config)),
-            _section("frontend http_front", (f"bind {config.bind}", f"default_backend {config.backend}")),
-            _section(f"backend {config.backend}", _backend(config)),
+            _section("frontend http_front", _frontend(config)),
+            *(section for backend in config.backends for section in _backends(config, backend)),
         )
     )
+
+
+def _backends(config: HAProxyConfig, backend: BackendConfig) -> Iterator[str]:
+    yield _section(f"backend {backend.name}", _core(config, backend))
+    if backend.overflow:
+        yield _section(f"backend {backend.overflow}", _overflow(config))
 
 
 def _global(config: HAProxyConfig) -> Iterator[str]:
@@ -137,18 +159,59 @@ def _defaults(config: HAProxyConfig) -> Iterator[str]:
     yield f"timeout check {_time(config.check_timeout)}"
 
 
-def _backend(config: HAProxyConfig) -> Iterator[str]:
+def _frontend(config: HAProxyConfig) -> Iterator[str]:
+    yield f"bind {config.bind}"
+    main, *further = config.backends
+    if main.overflow:
+        yield "# Spillover: a request goes to the cloud when the core's connections are all taken, when requests wait for it already, or"
+        yield "# when the core is dead; and only while a burst server is up there."
+    for backend in further:
+        condition = f"to:{backend.name}"
+        yield f"acl {condition} {backend.acl}"
+        yield from _spill(backend, suffix=f":{backend.name}", condition=f"{condition} ")
+        yield f"use_backend {backend.name} if {condition}"
+    yield from _spill(main)
+    yield f"default_backend {main.name}"
+
+
+def _spill(backend: BackendConfig, suffix: str = "", condition: str = "") -> Iterator[str]:
+    """The rules that send to the overflow backend what the core has no room for; measured: not one request below saturation."""
+    if backend.overflow is None:
+        return
+    room = sum(core.maxconn or 0 for core in backend.cores)
+    yield f"acl core_full{suffix} be_conn({backend.name}) ge {room}"
+    yield f"acl core_queue{suffix} queue({backend.name}) gt 0"
+    yield f"acl core_dead{suffix} nbsrv({backend.name}) eq 0"
+    yield f"acl cloud_up{suffix} nbsrv({backend.overflow}) gt 0"
+    cases = (f"{condition}cloud_up{suffix} {why}{suffix}" for why in ("core_full", "core_queue", "core_dead"))
+    yield f"use_backend {backend.overflow} if {' or '.join(cases)}"
+
+
+def _core(config: HAProxyConfig, backend: BackendConfig) -> Iterator[str]:
     yield "# Dynamic, so that servers can be added; requests are shared by weight."
     yield "balance roundrobin"
-    yield "# Standbys serve together when the core is dead, not the first of them alone."
-    yield "option allbackups"
-    yield f"option httpchk GET {config.check_path}"
-    yield "http-check expect status 200"
-    for core in config.cores:
+    if backend.overflow is None:
+        yield "# Standbys serve together when the core is dead, not the first of them alone."
+        yield "option allbackups"
+    yield from _check(config)
+    for core in backend.cores:
         host = f"[{core.address}]" if ":" in core.address else core.address
         limit = "" if core.maxconn is None else f" maxconn {core.maxconn}"
         check = f"check inter {_time(config.check_interval)} rise 2 fall 3"
         yield f"server {core.name} {host}:{core.port} weight {core.weight}{limit} {check}"
+
+
+def _overflow(config: HAProxyConfig) -> Iterator[str]:
+    yield "# Empty until burstd adds its servers: what comes here, they share evenly."
+    yield "balance roundrobin"
+    yield "# Standbys serve together when no other burst server is left."
+    yield "option allbackups"
+    yield from _check(config)
+
+
+def _check(config: HAProxyConfig) -> Iterator[str]:
+    yield f"option httpchk GET {config.check_path}"
+    yield "http-check expect status 200"
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -162,20 +225,41 @@ def _time(seconds: float) -> str:
 
 def _problems(config: HAProxyConfig) -> Iterator[str]:
     """What would stand in the file for something else, or make HAProxy refuse it."""
-    if not NAME.fullmatch(config.backend):
-        yield f"backend {config.backend!r}: expected letters, digits and -_.: alone"
     for key in ("bind", "socket", "socket_mode", "check_path", "user", "group", "chroot"):
         value = getattr(config, key)
         if value is not None and not WORD.fullmatch(value):
             yield f"{key} {value!r}: expected one word without quotes, # and $"
-    if config.log is not None and not all(WORD.fullmatch(word) for word in config.log.split(" ")):
+    if config.log is not None and not _words(config.log):
         yield f"log {config.log!r}: expected words without quotes, # and $"
-    if not config.cores:
-        yield "cores: expected at least one core server"
-    for core in config.cores:
+    if not config.backends:
+        yield "backends: expected at least one"
+    names = [name for backend in config.backends for name in (backend.name, backend.overflow) if name is not None]
+    if len(set(names)) < len(names):
+        yield "backends: expected every name once"
+    if len({backend.overflow is None for backend in config.backends}) > 1:
+        yield "backends: expected all of them to overflow, or none"
+    for number, backend in enumerate(config.backends):
+        yield from _backend_problems(backend, main=number == 0)
+
+
+def _backend_problems(backend: BackendConfig, *, main: bool) -> Iterator[str]:
+    for name in (backend.name, backend.overflow):
+        if name is not None and not NAME.fullmatch(name):
+            yield f"backend {name!r}: expected letters, digits and -_.: alone"
+    if main != (backend.acl is None) or (backend.acl is not None and not _words(backend.acl)):
+        yield f"acl {backend.acl!r} of {backend.name}: expected {'none' if main else 'words without quotes, # and $'}"
+    if not backend.cores:
+        yield f"cores of {backend.name}: expected at least one core server"
+    if len({core.name for core in backend.cores}) < len(backend.cores):
+        yield f"cores of {backend.name}: expected every name once"
+    for core in backend.cores:
         if not NAME.fullmatch(core.name):
             yield f"core server {core.name!r}: expected letters, digits and -_.: alone"
         if not WORD.fullmatch(core.address):
             yield f"address {core.address!r} of {core.name}: expected an IP address"
-    if len({core.name for core in config.cores}) < len(config.cores):
-        yield "cores: expected every name once"
+        if backend.overflow is not None and not core.maxconn:
+            yield f"maxconn of {core.name}: expected a limit, for nothing spills over where there is none"
+
+
+def _words(text: str) -> bool:
+    return all(WORD.fullmatch(word) for word in text.split(" "))

@@ -105,6 +105,12 @@ class CoreSettings(Section):
     name: v.HaproxyName = key(..., "Your name for it.", example="core-oslo-01")
     exporter: v.Exporter = key(..., "URL of its node_exporter's metrics page.", example="http://10.0.0.5:9100/metrics")
     server: v.OptionalHaproxyName = key(None, "Its name in the HAProxy backend; where it is not given, `name`.", example="core-oslo-01")
+    address: v.OptionalAddress = key(None, "Its IP address, for `burstd render haproxy` alone.", example="10.0.0.5")
+    port: v.Port = key(80, "Its web port, for `burstd render haproxy` alone.", ge=1, le=v.GREATEST_PORT)
+    weight: v.FixedWeight = key(100, "Its weight, for `burstd render haproxy` alone.", ge=1, le=v.GREATEST_WEIGHT)
+    maxconn: v.Connections = key(
+        None, "Requests that it gets at once, for `burstd render haproxy` alone; spillover needs it.", example=16, ge=1
+    )
 
     @property
     def server_name(self) -> str:
@@ -120,6 +126,12 @@ class BackendSettings(Section):
     port: v.OptionalPort = key(None, "The instances' port for it; where it is not given, the pool's.", example=8081)
     burst_weight: v.OptionalWeight = key(None, "As `burst_weight` of the main backend; where it is not given, that one.", example="auto")
     maxconn: v.Connections = key(None, "As `maxconn` of the main backend; where it is not given, that one.", example=200, ge=1)
+    acl: v.OptionalWords = key(
+        None, "Which requests go there, in HAProxy's words, for `burstd render haproxy` alone.", example="path_end .jpg .png .css .js"
+    )
+    core_port: v.OptionalPort = key(
+        None, "The core servers' port for it, for `burstd render haproxy` alone; where it is not given, their `port`.", example=8081
+    )
 
 
 class HaproxySettings(Section):
@@ -277,6 +289,20 @@ class ScheduleSettings(Section):
     lead: v.Seconds = key(180.0, "How long before a window opens its instances are launched.")
 
 
+class RenderSettings(Section):
+    """What `burstd render haproxy` writes into haproxy.cfg beside the rest. The daemon never reads it."""
+
+    bind: v.Word = key("*:80", "Where clients come in, in HAProxy's words.")
+    user: v.OptionalWord = key("haproxy", 'HAProxy runs as this user; "": as who starts it.')
+    group: v.OptionalWord = key("haproxy", 'The same for the group, which also owns the runtime socket; "": as who starts it.')
+    chroot: v.OptionalWord = key("/var/lib/haproxy", 'The folder that HAProxy locks itself into; "": none.')
+    log: v.OptionalWords = key("/dev/log local0", 'Where HAProxy logs: target and facility; "": nowhere.')
+    maxconn: v.Limit = key(4096, "Client connections at once, of the whole HAProxy.", ge=1)
+    queue_timeout: v.Seconds = key(
+        5.0, "How long a request may wait for a server; short, because it cannot move to a server that joins later.", gt=0
+    )
+
+
 class ControlSettings(Section):
     """The unix socket by which the verbs and the API talk to the daemon. Who may write to it may scale the fleet."""
 
@@ -321,6 +347,7 @@ class Settings(Section):
     schedule: Annotated[
         tuple[ScheduleSettings, ...], Kind("tables headed [[schedule]], in the environment numbered from 0 without a gap")
     ] = Field(default=(), json_schema_extra={"optional": True})
+    render: RenderSettings = RenderSettings()
     control: ControlSettings = ControlSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

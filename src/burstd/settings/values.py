@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -183,6 +184,10 @@ def _fits_a_socket(path: Path) -> Path:
     return path
 
 
+def _address(text: str | None) -> str | None:
+    return None if text is None else str(ip_address(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A text file of the operator's, read once, with the settings; it may hold secrets, so only its path is ever shown."""
@@ -230,6 +235,8 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 A_PROXY: Final = "http://HOST:PORT or https://HOST:PORT, with USER:PASSWORD@ before HOST where it asks for a login"
+_PLAIN_WORD: Final = r"""[^\s"'\\#$\x00-\x1f\x7f]+"""
+"""What stands in haproxy.cfg for itself."""
 _HAPROXY_NAME: Final = "a name of letters, digits, dash, underscore, dot or colon, without spaces"
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Kind(A_DURATION, "seconds")]
@@ -245,6 +252,8 @@ Instances = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "in
 Attempts = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "attempts")]
 Connections = Annotated[int | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a whole number", "connections")]
 Weight = Annotated[int | Literal["auto"], BeforeValidator(_weight), Kind(f'"auto" or a whole number from 1 to {GREATEST_WEIGHT}', "weight")]
+FixedWeight = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "weight")]
+Limit = Annotated[int, BeforeValidator(_no_bool), Kind("a whole number", "connections")]
 OptionalWeight = Annotated[
     int | Literal["auto"] | None,
     BeforeValidator(_optional_weight),
@@ -261,6 +270,17 @@ FleetName = Annotated[
 ]
 HaproxyName = Annotated[str, _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
 OptionalHaproxyName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.:-]{1,64}"), Kind(_HAPROXY_NAME)]
+Word = Annotated[str, _matching(_PLAIN_WORD), Kind("one word without spaces, quotes, backslashes, # and $")]
+OptionalWord = Annotated[
+    str | None, BeforeValidator(_blank_is_none), _matching(_PLAIN_WORD), Kind("one word without spaces, quotes, backslashes, # and $")
+]
+OptionalWords = Annotated[
+    str | None,
+    BeforeValidator(_blank_is_none),
+    _matching(f"{_PLAIN_WORD}( {_PLAIN_WORD})*"),
+    Kind("words with a space between, without quotes, backslashes, # and $"),
+]
+OptionalAddress = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_address), Kind("an IP address")]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,63}"), Kind("a name of letters, digits, dash, underscore or dot, without spaces")]
 GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
 OptionalHost = Annotated[
