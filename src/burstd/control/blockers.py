@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from burstd.decide.fullness import read_fullness
 from burstd.decide.signal import read_signal
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Pause
@@ -35,7 +36,7 @@ def what_blocks_scale_in(turn: Turn, policy: Policy) -> tuple[str, ...]:
     if current <= policy.fleet.minimum:
         blockers.append(f"fleet.min is {policy.fleet.minimum}")
     if override is None:  # an order does not wait for the load
-        blockers.extend(_load(turn, policy.load))
+        blockers.extend(_load(turn, policy))
     return tuple(blockers)
 
 
@@ -45,10 +46,17 @@ def _missing_data(turn: Turn, policy: Policy) -> Iterator[str]:
         yield "HAProxy cannot be read"
 
 
-def _load(turn: Turn, load: LoadPolicy) -> Iterator[str]:
-    decision, memory, now = turn.decision, turn.decision.memory, turn.snapshot.now
-    if decision.signal is not None and decision.signal >= load.scale_in_below:
+def _load(turn: Turn, policy: Policy) -> Iterator[str]:
+    decision, memory, now, load = turn.decision, turn.decision.memory, turn.snapshot.now, policy.load
+    fullness = read_fullness(turn.snapshot, policy)
+    if fullness.waiting:
+        yield f"{fullness.waiting} requests wait in HAProxy"
+    if decision.signal is not None and decision.signal >= load.scale_in_below and not fullness.spills:
         yield f"load {decision.signal:.2f} is not below {load.scale_in_below:g}"
+    elif decision.signal is not None and decision.signal > load.scale_out_above:
+        yield f"load {decision.signal:.2f} is above {load.scale_out_above:g}"
+    elif memory.below_since is None and fullness.busy:
+        yield f"one instance less would not carry the {fullness.busy} requests that are with the instances"
     elif memory.below_since is not None and now - memory.below_since < load.scale_in_after:
         yield f"the load has been low for {now - memory.below_since:.0f} s of {load.scale_in_after:g} s"
     if (left := cooldowns_left(turn.after.cooldowns, load, now)["scale_in"]) > 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from burstd.decide.fallback import fall_back
+from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
 from burstd.decide.merge import merge
 from burstd.decide.schedule import keep_windows
@@ -37,6 +38,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         last_join=max((each.joined_at for each in wanted if each.joined_at is not None), default=None),
         core_rate=weighing.core_rate,
         burst_rate=weighing.burst_rate,
+        fullness=read_fullness(snapshot, policy),
     )
     proposal, timers = propose(signal, situation, snapshot, policy.load)
     fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)

@@ -1,13 +1,17 @@
 """The article's policy: launch when the load average crosses a threshold, give back when it has long been low.
 
+A queue that stands in HAProxy counts like a load above the threshold: where a `maxconn` caps the load, it is what shows that the core is
+full. With spillover an instance is given back when the others carry what spills over, and another one is bought only where they do not.
+
 It needs nothing learned and always works. It only wishes; bounds, orders and pauses come after it (`burstd.decide.merge`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from burstd.decide.fullness import Fullness
 from burstd.decide.signal import Signal
 from burstd.model.decision import Direction, Proposal
 from burstd.model.fleet import Cooldowns
@@ -15,6 +19,9 @@ from burstd.model.policy import LoadPolicy
 from burstd.model.snapshot import Snapshot
 
 SOURCE = "threshold"
+
+_QUEUE_STANDS = 10.0
+"""Seconds that requests must wait, in every reading, before that counts: a queue of a moment is what a `maxconn` is there for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,7 @@ class Situation:
         last_join: when an instance last went into service; None: never.
         core_rate: requests/s to the cores; None while unknown.
         burst_rate: requests/s to the burst servers; None while unknown.
+        fullness: what HAProxy shows of it.
     """
 
     in_service: int
@@ -34,6 +42,12 @@ class Situation:
     last_join: float | None
     core_rate: float | None
     burst_rate: float | None
+    fullness: Fullness = field(default_factory=Fullness)
+
+    @property
+    def has_room(self) -> bool:
+        """Instances stand in overflow backends and carry what spills over: another one would get nothing."""
+        return self.fullness.spills and self.in_service > 0 and self.fullness.carried_by(self.in_service)
 
     @property
     def current(self) -> int:
@@ -54,17 +68,18 @@ class Timers:
 def propose(signal: Signal, situation: Situation, snapshot: Snapshot, policy: LoadPolicy) -> tuple[Proposal, Timers]:
     """The policy's wish and its timers for the next cycle."""
     wish = _raw_wish(signal, situation, policy)
-    timers = _timers(signal, policy, snapshot, wish)
+    timers = _timers(signal, situation, policy, snapshot, wish)
     direction, count, reason = _Judgement(signal, situation, timers, policy, snapshot.cooldowns, snapshot.now).pass_it()
     return Proposal(SOURCE, direction, count, reason), timers
 
 
-def _timers(signal: Signal, policy: LoadPolicy, snapshot: Snapshot, wish: int) -> Timers:
-    memory, now = snapshot.memory, snapshot.now
-    above = signal.value is not None and signal.value > policy.scale_out_above
+def _timers(signal: Signal, situation: Situation, policy: LoadPolicy, snapshot: Snapshot, wish: int) -> Timers:
+    memory, now, fullness = snapshot.memory, snapshot.now, situation.fullness
+    above = signal.value is not None and (signal.value > policy.scale_out_above or fullness.waiting > 0)
     # A gap in the data ends the low period: what was not seen may have been a spike.
-    low = signal.complete and signal.value is not None and signal.value < policy.scale_in_below
-    below = low and signal.highest is not None and signal.highest <= policy.scale_out_above
+    low = signal.complete and signal.value is not None and (fullness.spills or signal.value < policy.scale_in_below)
+    below = low and not above and signal.highest is not None and signal.highest <= policy.scale_out_above
+    below = below and (not fullness.spills or fullness.carried_by(situation.in_service - 1))
     return Timers(
         above_since=(now if memory.above_since is None else memory.above_since) if above else None,
         below_since=(now if memory.below_since is None else memory.below_since) if below else None,
@@ -80,16 +95,20 @@ def _window(proposals: Sequence[tuple[float, int]], now: float, wish: int, lengt
 
 
 def _step(value: float, policy: LoadPolicy) -> int:
-    reached = [step.count for step in policy.steps if value >= step.ratio * policy.scale_out_above]
+    # It is overload that asks for a step: a queue under a load that is capped counts as one just at the threshold.
+    reached = [step.count for step in policy.steps if max(value, policy.scale_out_above) >= step.ratio * policy.scale_out_above]
     return reached[-1] if reached else 1
 
 
 def _raw_wish(signal: Signal, situation: Situation, policy: LoadPolicy) -> int:
     """What the load of this moment alone would want; the stabilization window takes the highest of these."""
+    fullness = situation.fullness
     if signal.value is None:
         return situation.current
-    if signal.value > policy.scale_out_above:
-        return max(situation.current, situation.in_service + _step(signal.value, policy))
+    if signal.value > policy.scale_out_above or fullness.waiting:
+        return situation.current if situation.has_room else max(situation.current, situation.in_service + _step(signal.value, policy))
+    if fullness.spills:
+        return next((count for count in range(situation.current) if fullness.carried_by(count)), situation.current)
     if signal.value >= policy.scale_in_below:
         return situation.current
     # Half way between the thresholds: a run queue grows faster than the rate that feeds it, and the projection is a straight line.
@@ -123,17 +142,25 @@ class _Judgement:
             return Direction.HOLD, current, f"no core server's load is known: {', '.join(self.signal.missing)}"
         if self.timers.above_since is not None:
             return self._out(value, self.timers.above_since)
+        if self.situation.fullness.spills:
+            return self._in(f"load {value:.2f} is not above {self.policy.scale_out_above:g} and {self._spilt()}")
         if value >= self.policy.scale_in_below:
             return Direction.HOLD, current, f"load {value:.2f} is not above {self.policy.scale_out_above:g}"
-        if current == 0:
-            return Direction.HOLD, 0, f"load {value:.2f} is below {self.policy.scale_in_below:g} and there is nothing to give back"
-        return self._in(value)
+        return self._in(f"load {value:.2f} is below {self.policy.scale_in_below:g}")
+
+    def _spilt(self) -> str:
+        busy = self.situation.fullness.busy
+        return f"{busy} {'request is' if busy == 1 else 'requests are'} with the instances" if busy else "nothing spills over"
 
     def _out(self, value: float, above_since: float) -> tuple[Direction, int, str]:
         current, policy = self.situation.current, self.policy
-        load = f"load {value:.2f} is above {policy.scale_out_above:g}"
-        if self.now - above_since < policy.sustain:
-            return Direction.HOLD, current, f"{load}, for {self.now - above_since:.0f} s of {policy.sustain:g} s"
+        load, sustain = f"load {value:.2f} is above {policy.scale_out_above:g}", policy.sustain
+        if value <= policy.scale_out_above:
+            load, sustain = f"{self.situation.fullness.waiting} requests wait in HAProxy", max(sustain, _QUEUE_STANDS)
+        if self.now - above_since < sustain:
+            return Direction.HOLD, current, f"{load}, for {self.now - above_since:.0f} s of {sustain:g} s"
+        if self.situation.has_room:
+            return Direction.HOLD, current, f"{load}, but the instances have room: {self._spilt()}"
         wanted = self.situation.in_service + _step(value, policy)
         if wanted <= current:
             return Direction.HOLD, current, f"{load}, and {self.situation.on_the_way} on the way"
@@ -143,13 +170,12 @@ class _Judgement:
             return Direction.HOLD, current, f"{load}, and the scale-out cooldown lasts {left:.0f} s"
         return Direction.OUT, wanted, load
 
-    def _in(self, value: float) -> tuple[Direction, int, str]:
+    def _in(self, load: str) -> tuple[Direction, int, str]:
         current, policy = self.situation.current, self.policy
-        load = f"load {value:.2f} is below {policy.scale_in_below:g}"
+        if current == 0:
+            return Direction.HOLD, 0, f"{load} and there is nothing to give back"
         if self.timers.below_since is None:
-            missing = self.signal.missing
-            why = f"not every core answered: {', '.join(missing)}" if missing else "one core is above the threshold"
-            return Direction.HOLD, current, f"{load}, but {why}"
+            return Direction.HOLD, current, f"{load}, but {self._needed()}"
         low_for = self.now - self.timers.below_since
         if low_for < policy.scale_in_after:
             return Direction.HOLD, current, f"{load}, for {low_for:.0f} s of {policy.scale_in_after:g} s"
@@ -164,6 +190,16 @@ class _Judgement:
         if highest >= current:
             return Direction.HOLD, current, f"{load}, but the last {policy.stabilization:g} s wanted {highest}"
         return Direction.IN, current - 1, f"{load}, for {low_for:.0f} s"
+
+    def _needed(self) -> str:
+        """Why it does not count as low."""
+        if self.signal.missing:
+            return f"not every core answered: {', '.join(self.signal.missing)}"
+        if self.signal.highest is not None and self.signal.highest > self.policy.scale_out_above:
+            return "one core is above the threshold"
+        if self.situation.fullness.places is None:
+            return "HAProxy cannot be read"
+        return "one instance less would not carry it"
 
     def _left(self, since: float | None, length: float) -> float:
         """Seconds until `length` has passed since then; 0 where nothing is running."""
