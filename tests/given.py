@@ -10,7 +10,7 @@ from burstd.decide import decide
 from burstd.model.cloud import CloudView, Listing, Node, NodeState
 from burstd.model.decision import Decision, Direction, Memory
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.fleet import ENDED, Instance, Phase
+from burstd.model.fleet import ENDED, SERVING, Instance, Phase
 from burstd.model.gateway import GatewayView, ServerRow, ServerStatus
 from burstd.model.load import Reading, Sample
 from burstd.model.plans import CallCloud, EditGateway, Plan, Record
@@ -22,6 +22,10 @@ from tests.turns import NOW, OWNER, POLICY, gateway, instance, server
 CORES = tuple(core.name for core in POLICY.cores)
 DARK = Fault("core-oslo-02", FaultKind.UNREACHABLE, "no answer within 2 s")
 AWAY = Fault("haproxy", FaultKind.UNREACHABLE, "nothing listens on its socket")
+
+
+PROCESS = (gateway().pid, gateway().started)
+"""The HAProxy that stands in these worlds."""
 
 
 def policy(
@@ -52,7 +56,7 @@ def rows(*bursts: ServerRow) -> GatewayView:
 
 def row(each: Instance, status: ServerStatus = ServerStatus.UP, **changes: Any) -> ServerRow:
     """An instance's line in HAProxy."""
-    return replace(server(each.name, 10, status), **{"sessions": 0, **changes})
+    return replace(server(each.name, 10, status), **{"address": f"{each.address}:80", "sessions": 0, **changes})
 
 
 def member(number: int, phase: Phase = Phase.IN_SERVICE, **changes: Any) -> Instance:
@@ -68,6 +72,7 @@ def member(number: int, phase: Phase = Phase.IN_SERVICE, **changes: Any) -> Inst
         "created_at": NOW - 900 + number,
         "attempts": 1,
         "attempted_at": NOW - 700 if bound else NOW - 1,
+        "up_in": PROCESS if phase in SERVING else None,
     }
     return replace(made, **{**defaults, **changes})
 

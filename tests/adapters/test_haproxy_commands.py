@@ -20,6 +20,7 @@ from burstd.model.gateway import (
     RemoveServer,
     ServerRow,
     ServerStatus,
+    SetMaxconn,
     SetState,
     SetWeight,
 )
@@ -79,6 +80,8 @@ def test_one_address_may_be_written_in_two_ways() -> None:
 def test_every_other_edit_is_one_line() -> None:
     assert COMMANDS.line(SetState(BACKEND, "b", AdminState.READY)) == "set server app/b state ready"
     assert COMMANDS.line(SetWeight(BACKEND, "b", 256)) == "set server app/b weight 256"
+    assert COMMANDS.line(SetMaxconn(BACKEND, "b", 8)) == "set maxconn server app/b 8"
+    assert COMMANDS.line(SetMaxconn(BACKEND, "b", None)) == "set maxconn server app/b 0"  # as `show stat` has it: none
     assert COMMANDS.line(EnableHealth(BACKEND, "b")) == "enable health app/b"
     assert COMMANDS.line(CutSessions(BACKEND, "b")) == "shutdown sessions server app/b"
     assert COMMANDS.line(RemoveServer(BACKEND, "b")) == "del server app/b"
@@ -119,6 +122,7 @@ def test_an_address_that_is_no_ip_address_is_refused(address: str) -> None:
         AddServer(BACKEND, "b", "10.0.0.9", 65536, 1),
         AddServer(BACKEND, "b", "10.0.0.9", 80, 257),
         AddServer(BACKEND, "b", "10.0.0.9", 80, 1, maxconn=0),
+        SetMaxconn(BACKEND, "b", 0),
         SetWeight(BACKEND, "b", -1),
         SetWeight(BACKEND, "b", 257),
     ],

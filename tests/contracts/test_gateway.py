@@ -21,6 +21,7 @@ from burstd.model.gateway import (
     RemoveServer,
     ServerRow,
     ServerStatus,
+    SetMaxconn,
     SetState,
     SetWeight,
 )
@@ -240,6 +241,18 @@ def test_a_weight_is_set_absolutely(stage: Stage) -> None:
         row = stage.row()
         assert row is not None
         assert row.weight == weight
+
+
+def test_a_limit_of_connections_is_set_and_lifted(stage: Stage) -> None:
+    stage.joined()
+    for limit in (7, None):
+        assert stage.edit(SetMaxconn(BACKEND, OURS, limit)) == [None]
+        row = stage.row()
+        assert row is not None
+        assert row.maxconn == limit
+    [fault] = stage.edit(SetMaxconn(BACKEND, OTHER, 7))
+    assert fault is not None
+    assert fault.kind is FaultKind.MISSING
 
 
 def test_a_server_is_drained_and_returns(stage: Stage) -> None:

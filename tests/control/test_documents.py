@@ -14,7 +14,7 @@ from burstd.model.decision import Direction, Traffic
 from burstd.model.event import Event
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Cooldowns, Orders, Override, Pause, Phase, PoolState
-from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetState, SetWeight
+from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetMaxconn, SetState, SetWeight
 from burstd.model.load import Sample
 from burstd.model.plans import (
     Action,
@@ -307,6 +307,8 @@ NEW = instance(7, Phase.REQUESTED)
         ),
         (EditGateway(SetState("app_cluster", "b", AdminState.DRAIN)), "b", "set b to drain in HAProxy"),
         (EditGateway(SetWeight("app_cluster", "b", 12)), "b", "give b the weight 12"),
+        (EditGateway(SetMaxconn("app_cluster", "b", 8)), "b", "set the connection limit 8 of b"),
+        (EditGateway(SetMaxconn("app_cluster", "b", None)), "b", "lift the connection limit of b"),
         (EditGateway(EnableHealth("app_cluster", "b")), "b", "start the health check of b"),
         (EditGateway(CutSessions("app_cluster", "b")), "b", "close the sessions that b still has"),
         (EditGateway(RemoveServer("app_cluster", "b")), "b", "remove b from HAProxy"),

@@ -40,5 +40,5 @@ def test_before_it_was_watched_for_long_enough_nothing_is_said() -> None:
 def test_a_server_that_takes_no_traffic_by_order_is_not_idle() -> None:
     quiet = after({CORES[0]: 600, CORES[1]: 600, IDLE.name: 0})
     assert planned(world(fleet=[IDLE], gateway=rows(row(IDLE, ServerStatus.DOWN))), quiet).waiting == ()
-    assert planned(world(fleet=[IDLE], gateway=rows(row(IDLE, backup=True))), quiet).waiting == ()
+    assert not any("no request" in each for each in planned(world(fleet=[IDLE], gateway=rows(row(IDLE, backup=True))), quiet).waiting)
     assert planned(world(fleet=[IDLE], gateway=AWAY), quiet).waiting == ()

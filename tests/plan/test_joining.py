@@ -116,7 +116,7 @@ def test_while_haproxy_is_away_nothing_is_edited_and_nothing_times_out_of_a_join
 
 
 def test_servers_that_a_reload_has_forgotten_come_back() -> None:
-    serving = member(1)
+    serving = member(1, up_in=(4710, NOW - 7200))
     made = planned(world(fleet=[serving], gateway=rows()))
     assert edits(made) == [AddServer("app_cluster", serving.name, "127.1.0.1", 80, 10, None)]
     assert phases(made) == {}
@@ -143,13 +143,6 @@ def test_before_a_weight_is_decided_a_server_joins_with_the_least() -> None:
     (edit,) = edits(planned(world(fleet=[serving], gateway=rows()), decision(1, weight=None)))
     assert isinstance(edit, AddServer)
     assert edit.weight == 1
-
-
-def test_a_server_that_an_operator_has_put_to_maintenance_is_not_fought() -> None:
-    serving = member(1)
-    made = planned(world(fleet=[serving], gateway=rows(row(serving, ServerStatus.MAINT))))
-    assert edits(made) == []
-    assert made.waiting == (f"{serving.name} is in maintenance by somebody's hand",)
 
 
 def test_an_instance_whose_pool_has_left_the_settings_is_not_added_again() -> None:

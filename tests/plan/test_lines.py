@@ -88,7 +88,7 @@ def test_a_standby_that_goes_into_service_takes_traffic_in_the_same_cycle_and_th
 
 
 def test_one_that_becomes_the_standby_serves_until_its_backup_line_stands() -> None:
-    standby = member(1, Phase.STANDBY)
+    standby = member(1, Phase.STANDBY, up_in=None)
     coming = rows(row(standby), standby_row(standby, ServerStatus.DRAIN))
     assert edits(planned(world(fleet=[standby], gateway=coming))) == [SetState(APP, f"{standby.name}-standby", AdminState.READY)]
     there = rows(row(standby), standby_row(standby))
@@ -110,7 +110,7 @@ def test_where_haproxy_spills_over_instances_join_the_overflow_backend_alone() -
 
 def test_a_line_left_in_the_core_s_backend_is_taken_away_once_the_one_in_the_overflow_backend_stands() -> None:
     serving = member(1)
-    left, there = rows(row(serving)).backends[0], BackendView("app_cloud", (row(serving),), 0)
+    left, there = rows(row(serving)).backends[0], BackendView("app_cloud", (row(serving, maxconn=8),), 0)
     snapshot = world(fleet=[serving], gateway=replace(gateway(), backends=(left, there)))
     made = planned(snapshot, decided(snapshot, spilling()), spilling())
     assert edits(made) == [SetWeight("app_cloud", serving.name, 100), SetState(APP, serving.name, AdminState.DRAIN)]

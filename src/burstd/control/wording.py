@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
-from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
+from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetMaxconn, SetState, SetWeight
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordCooldowns, RecordLearned, RecordOrders, RecordPool
 
 
@@ -46,16 +46,19 @@ def _gateway(edit: GatewayEdit) -> str:
     match edit:
         case AddServer():
             role = ", as backup" if edit.backup else ""
-            return f"add {edit.name} to HAProxy at {edit.address}:{edit.port} with weight {edit.weight}{role}, without traffic yet"
+            text = f"add {edit.name} to HAProxy at {edit.address}:{edit.port} with weight {edit.weight}{role}, without traffic yet"
         case SetState():
-            return f"set {edit.name} to {edit.state} in HAProxy"
+            text = f"set {edit.name} to {edit.state} in HAProxy"
         case SetWeight():
-            return f"give {edit.name} the weight {edit.weight}"
+            text = f"give {edit.name} the weight {edit.weight}"
+        case SetMaxconn():
+            text = f"{'lift the connection limit' if edit.maxconn is None else f'set the connection limit {edit.maxconn}'} of {edit.name}"
         case EnableHealth():
-            return f"start the health check of {edit.name}"
+            text = f"start the health check of {edit.name}"
         case CutSessions():
-            return f"close the sessions that {edit.name} still has"
+            text = f"close the sessions that {edit.name} still has"
         case RemoveServer():
-            return f"remove {edit.name} from HAProxy"
+            text = f"remove {edit.name} from HAProxy"
         case _:
             assert_never(edit)
+    return text

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from burstd.model.cloud import LaunchRequest
+from burstd.model.gateway import AdminState
 
 
 class Phase(StrEnum):
@@ -57,6 +58,10 @@ class Instance:
         attempts: how often its create or destroy was sent.
         attempted_at: when it was last sent.
         refused: the cloud took its create and ended it for lack of stock, so that most likely nothing was made.
+        reserve: on its way, it is to stand by and not to go into service.
+        up_in: (pid, start) of the HAProxy in which all its lines were seen UP since burstd last changed one: what is drained or in
+            maintenance there is so by somebody's hand. None: in none.
+        by_hand: how somebody holds it out of rotation in HAProxy; None: nobody does.
     """
 
     operation: str
@@ -76,6 +81,9 @@ class Instance:
     attempts: int = 0
     attempted_at: float | None = None
     refused: bool = False
+    reserve: bool = False
+    up_in: tuple[int, float] | None = None
+    by_hand: AdminState | None = None
 
     @property
     def name(self) -> str:

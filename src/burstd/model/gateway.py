@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from burstd.model.naming import instance_of
@@ -141,6 +142,14 @@ class AddServer:
     maxconn: int | None = None
     backup: bool = False
 
+    def is_at(self, address: str) -> bool:
+        """HAProxy's `address` ("IP:port", "[IP]:port") is this one."""
+        host, _, port = address.rpartition(":")
+        try:
+            return ip_address(host.strip("[]")) == ip_address(self.address) and int(port) == self.port
+        except ValueError:
+            return False
+
 
 @dataclass(frozen=True, slots=True)
 class SetState:
@@ -158,6 +167,15 @@ class SetWeight:
     backend: str
     name: str
     weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetMaxconn:
+    """Give one of our servers another connection limit; None: none."""
+
+    backend: str
+    name: str
+    maxconn: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +202,4 @@ class RemoveServer:
     name: str
 
 
-GatewayEdit = AddServer | SetState | SetWeight | EnableHealth | CutSessions | RemoveServer
+GatewayEdit = AddServer | SetState | SetWeight | SetMaxconn | EnableHealth | CutSessions | RemoveServer

@@ -8,7 +8,7 @@ from typing import Final
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
-from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetState, SetWeight
+from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetMaxconn, SetState, SetWeight
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ KINDS: Final = {
     AddServer: "add_server",
     SetState: "set_state",
     SetWeight: "set_weight",
+    SetMaxconn: "set_maxconn",
     EnableHealth: "enable_health",
     CutSessions: "cut_sessions",
     RemoveServer: "remove_server",

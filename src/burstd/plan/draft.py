@@ -11,7 +11,7 @@ from typing import Any, Final
 from burstd.lifecycle import advance
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
 from burstd.model.decision import Decision
-from burstd.model.fleet import ENDED, Instance, Phase, PoolState
+from burstd.model.fleet import ENDED, SERVING, Instance, Phase, PoolState
 from burstd.model.gateway import GatewayEdit, GatewayView
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordPool
 from burstd.model.policy import Policy
@@ -69,6 +69,8 @@ class Draft:
 
     def move(self, instance: Instance, phase: Phase, reason: str, **changes: Any) -> Instance:
         """Record an instance's next phase."""
+        if phase not in SERVING:
+            changes["by_hand"] = None
         return self.save(advance(instance, phase, self.now, reason, **changes))
 
     def expel(self, instance: Instance, reason: str) -> Instance:

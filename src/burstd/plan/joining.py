@@ -1,32 +1,19 @@
-"""From a booting machine to a server in service, and keeping it there: each cycle HAProxy's truth is compared and mended.
+"""From a booting machine to a server in service: its address, the gate of its check path, and then HAProxy's own check.
 
-Join: add in DRAIN, wait until HAProxy's own check passes, then ready. A reload or restart of HAProxy forgets dynamic servers; they
-come back the same way. An instance that HAProxy has long called DOWN leaves and is replaced.
+Join: add in DRAIN, wait until HAProxy's own check passes, then ready (`burstd.plan.keeping` orders that, as for all that serve).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from burstd.lifecycle import overdue
 from burstd.model.cloud import Node, NodeState
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.fleet import SERVING, Instance, Phase
-from burstd.model.gateway import (
-    AddServer,
-    AdminState,
-    EnableHealth,
-    GatewayView,
-    Line,
-    RemoveServer,
-    ServerRow,
-    ServerStatus,
-    SetState,
-    SetWeight,
-)
+from burstd.model.fleet import Instance, Phase
+from burstd.model.gateway import AdminState, GatewayView, RemoveServer, ServerStatus, SetState
 from burstd.model.naming import instance_of, is_server_name
 from burstd.plan.draft import Draft
-from burstd.plan.lines import retire, wanted_lines
+from burstd.plan.keeping import keep, prepare
+from burstd.plan.lines import wanted_lines
 
 _NOT_ASKED = Fault("check path", FaultKind.MISSING, "its check path has not been asked yet")
 
@@ -90,8 +77,7 @@ def join(draft: Draft) -> None:
         return
     for instance in draft.phase(Phase.JOINING):
         _join(draft, instance, view)
-    for instance in draft.phase(*SERVING):
-        _keep(draft, instance, view)
+    keep(draft, view)
     _retire_ghosts(draft, view)
 
 
@@ -109,71 +95,7 @@ def _join(draft: Draft, instance: Instance, view: GatewayView) -> None:
     else:
         draft.waiting.append(f"{instance.name} joins")
         for line, row in zip(wanted, rows, strict=True):
-            _prepare(draft, line, row)
-
-
-def _prepare(draft: Draft, line: AddServer, row: ServerRow | None) -> None:
-    """Mend what an interrupted join has left: a line missing, without checks, or still in maintenance."""
-    if row is None:
-        draft.edit(line)
-    elif row.status is ServerStatus.NO_CHECK:
-        draft.edit(EnableHealth(line.backend, line.name))
-    elif row.status is ServerStatus.MAINT:
-        draft.edit(EnableHealth(line.backend, line.name))
-        draft.edit(SetState(line.backend, line.name, AdminState.DRAIN))
-
-
-def _keep(draft: Draft, instance: Instance, view: GatewayView) -> None:
-    wanted = wanted_lines(draft, instance)
-    seen = view.lines_of(instance.name)
-    healthy = any(line.row.passing and line.row.status is ServerStatus.UP for line in seen)
-    for line in wanted:
-        _mend(draft, line, view.line(line.backend, line.name), healthy=healthy)
-    rows = [row for line in wanted if (row := view.line(line.backend, line.name))]
-    places = {(line.backend, line.name) for line in wanted}
-    surplus = [each for each in seen if wanted and (each.backend, each.row.name) not in places]
-    # Make before break: what is too much goes when all that is wanted stands.
-    if len(rows) == len(wanted) and all(row.passing and row.status is ServerStatus.UP for row in rows):
-        for each in surplus:
-            retire(draft, instance, each, view)
-    if not surplus and instance.maint_at is not None:
-        draft.change(instance, maint_at=None)
-    _watch_health(draft, draft.fleet[instance.operation], seen)
-
-
-def _mend(draft: Draft, line: AddServer, row: ServerRow | None, *, healthy: bool) -> None:
-    """Bring one line to where it should be.
-
-    Args:
-        draft: the plan.
-        line: as it should be.
-        row: as it is.
-        healthy: another line of the same instance shows that it serves: no need to wait for this one's first check.
-    """
-    if row is None or row.status is ServerStatus.NO_CHECK:
-        _prepare(draft, line, row)
-        if row is None and healthy:
-            draft.edit(SetState(line.backend, line.name, AdminState.READY))
-        return
-    weight = draft.decision.weights.get(line.backend)
-    if weight is not None and row.weight != weight:
-        draft.edit(SetWeight(line.backend, line.name, weight))
-    if row.status is ServerStatus.MAINT:
-        draft.waiting.append(f"{line.name} is in maintenance by somebody's hand")
-    elif row.status is ServerStatus.DRAIN and row.passing:
-        draft.edit(SetState(line.backend, line.name, AdminState.READY))
-
-
-def _watch_health(draft: Draft, instance: Instance, lines: Sequence[Line]) -> None:
-    if not lines:
-        return
-    down = any(line.row.status is ServerStatus.DOWN for line in lines)
-    if down and instance.down_since is None:
-        draft.change(instance, down_since=draft.now)
-    elif not down and instance.down_since is not None:
-        draft.change(instance, down_since=None)
-    elif down and instance.down_since is not None and draft.now - instance.down_since > draft.policy.fleet.unhealthy_after:
-        draft.expel(instance, f"HAProxy has called it DOWN for {draft.now - instance.down_since:.0f} s")
+            prepare(draft, line, row)
 
 
 def _retire_ghosts(draft: Draft, view: GatewayView) -> None:

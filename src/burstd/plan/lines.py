@@ -56,9 +56,10 @@ def retire(draft: Draft, instance: Instance, line: Line, view: GatewayView, *, l
     elif late or (not busy and row.status is not ServerStatus.UP):
         if late:
             draft.edit(CutSessions(backend, row.name))
-        draft.change(draft.fleet[instance.operation], maint_at=draft.now)
+        draft.change(draft.fleet[instance.operation], maint_at=draft.now, up_in=None)
         draft.edit(SetState(backend, row.name, AdminState.MAINT))
     else:
         draft.waiting.append(f"{row.name} drains ({busy} requests in flight)")
         if row.status is not ServerStatus.DRAIN:
+            draft.change(draft.fleet[instance.operation], up_in=None)
             draft.edit(SetState(backend, row.name, AdminState.DRAIN))

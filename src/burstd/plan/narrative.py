@@ -10,7 +10,7 @@ from burstd.model.decision import Decision
 from burstd.model.event import Event
 from burstd.model.faults import Fault
 from burstd.model.fleet import ENDED
-from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetState, SetWeight
+from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetMaxconn, SetState, SetWeight
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report
 from burstd.model.snapshot import Snapshot
 
@@ -35,6 +35,7 @@ def sentence(snapshot: Snapshot, decision: Decision, plan: Plan) -> str:
 _EDITS = {
     AddServer: "join {0.name}",
     SetWeight: "set the burst weight to {0.weight}",
+    SetMaxconn: "set the connection limit of {0.name} right",
     EnableHealth: "enable the checks of {0.name}",
     CutSessions: "cut the sessions of {0.name}",
     RemoveServer: "remove {0.name} from HAProxy",

@@ -133,7 +133,10 @@ def _rank(instance: Instance) -> tuple[bool, bool, float]:
 
 
 def _may_leave(draft: Draft, instance: Instance) -> bool:
-    """An override or an unhealthy instance need not wait for the minimum lifetime, which is there against flapping."""
+    """An override or an unhealthy instance need not wait for the minimum lifetime, which is there against flapping.
+
+    One that somebody holds out by hand is looked at, maybe, and leaves by an order alone.
+    """
     ordered = draft.snapshot.orders.override is not None
     young = instance.joined_at is not None and draft.now - instance.joined_at < draft.policy.fleet.minimum_lifetime
-    return ordered or instance.down_since is not None or not young
+    return ordered or (instance.by_hand is None and (instance.down_since is not None or not young))

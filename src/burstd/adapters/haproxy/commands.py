@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from typing import assert_never
 
 from burstd.adapters.haproxy.problems import Problems
 from burstd.errors import Misconfigured
@@ -22,6 +23,7 @@ from burstd.model.gateway import (
     RemoveServer,
     ServerRow,
     ServerStatus,
+    SetMaxconn,
     SetState,
     SetWeight,
 )
@@ -52,17 +54,22 @@ class Commands:
         server = f"{edit.backend}/{edit.name}"
         match edit:
             case AddServer():
-                return f"add server {server} {self._parameters(edit)}"
+                line = f"add server {server} {self._parameters(edit)}"
             case SetState(state=state):
-                return f"set server {server} state {state}"
+                line = f"set server {server} state {state}"
             case SetWeight(weight=weight):
-                return f"set server {server} weight {weight}"
+                line = f"set server {server} weight {weight}"
+            case SetMaxconn(maxconn=maxconn):
+                line = f"set maxconn server {server} {maxconn or 0}"
             case EnableHealth():
-                return f"enable health {server}"
+                line = f"enable health {server}"
             case CutSessions():
-                return f"shutdown sessions server {server}"
+                line = f"shutdown sessions server {server}"
             case RemoveServer():
-                return f"del server {server}"
+                line = f"del server {server}"
+            case _:
+                assert_never(edit)
+        return line
 
     def _parameters(self, edit: AddServer) -> str:
         """Every one there is to say: a dynamic server inherits nothing from `default-server`.
@@ -123,7 +130,7 @@ def refusal(edit: GatewayEdit) -> Fault | None:
         wrong = f"weight {edit.weight} of {edit.name} is not within 0..{HEAVIEST}"
     elif isinstance(edit, AddServer) and not 0 < edit.port <= HIGHEST_PORT:
         wrong = f"port {edit.port} of {edit.name} is not within 1..{HIGHEST_PORT}"
-    elif isinstance(edit, AddServer) and edit.maxconn is not None and edit.maxconn < 1:
+    elif isinstance(edit, AddServer | SetMaxconn) and edit.maxconn is not None and edit.maxconn < 1:
         wrong = f"maxconn {edit.maxconn} of {edit.name} is not at least 1"
     elif isinstance(edit, AddServer):
         try:
@@ -135,7 +142,7 @@ def refusal(edit: GatewayEdit) -> Fault | None:
 
 def clash(edit: AddServer, row: ServerRow | None) -> Fault | None:
     """The fault of an add whose name is taken by a server at another address."""
-    if row is None or _same_endpoint(edit, row.address):
+    if row is None or edit.is_at(row.address):
         return None
     return Fault(PEER, FaultKind.REJECTED, f"{edit.name}: is there already, at {row.address or 'an address that is hidden'}")
 
@@ -150,15 +157,6 @@ def steps(edit: AddServer, row: ServerRow | None) -> tuple[GatewayEdit, ...]:
     if row is None:
         return edit, *rest
     return rest if row.status is ServerStatus.MAINT and clash(edit, row) is None else ()
-
-
-def _same_endpoint(edit: AddServer, address: str) -> bool:
-    """HAProxy's `address` ("IP:port", "[IP]:port") is the edit's."""
-    host, _, port = address.rpartition(":")
-    try:
-        return ip_address(host.strip("[]")) == ip_address(edit.address) and int(port) == edit.port
-    except ValueError:
-        return False
 
 
 def first_line(answer: str) -> str:

@@ -20,6 +20,7 @@ from burstd.model.gateway import (
     RemoveServer,
     ServerRow,
     ServerStatus,
+    SetMaxconn,
     SetState,
     SetWeight,
 )
@@ -193,18 +194,23 @@ class MemoryGateway:
             if isinstance(edit, RemoveServer | CutSessions):
                 return None
             return _fault(FaultKind.MISSING, edit, "No such server.")
+        if isinstance(edit, RemoveServer):
+            return self._remove(edit, server)
+        self._set(edit, server)
+        return None
+
+    def _set(self, edit: GatewayEdit, server: MemoryServer) -> None:
         match edit:
             case SetState(state=state):
                 server.put(state, self._world.clock.now())
             case SetWeight(weight=weight):
                 server.weight = weight
+            case SetMaxconn(maxconn=maxconn):
+                server.maxconn = maxconn
             case EnableHealth():
                 server.checked = True
             case CutSessions():
                 server.sessions = 0
-            case RemoveServer():
-                return self._remove(edit, server)
-        return None
 
     def _add(self, edit: AddServer, server: MemoryServer | None) -> Fault | None:
         address = f"{edit.address}:{edit.port}"
