@@ -64,7 +64,7 @@ def parse_info(text: str) -> Info:
         return Info((major, minor, patch), process, stopping=fields["Stopping"] != "0")
     except KeyError as error:
         raise Garbled(f"`show info` has no field {error}") from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Garbled("`show info` has a field that is no number") from error
 
 
