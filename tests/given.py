@@ -59,6 +59,11 @@ def row(each: Instance, status: ServerStatus = ServerStatus.UP, **changes: Any) 
     return replace(server(each.name, 10, status), **{"address": f"{each.address}:80", "sessions": 0, **changes})
 
 
+def standby_row(each: Instance, status: ServerStatus = ServerStatus.UP, **changes: Any) -> ServerRow:
+    """The instance's line as backup."""
+    return row(each, status, name=f"{each.name}-standby", backup=True, **changes)
+
+
 def member(number: int, phase: Phase = Phase.IN_SERVICE, **changes: Any) -> Instance:
     """The numbered instance, bound and addressed as its phase would have it."""
     made = instance(number, phase)
@@ -98,7 +103,10 @@ def world(load: float | Sequence[float | Fault] = 1.0, fleet: Iterable[Instance]
         now=now,
         fleet=members,
         cores=loads(*values, now=now),
-        gateway=rows(*(row(each, listed[each.phase]) for each in members if each.phase in listed)),
+        gateway=rows(
+            *(row(each, listed[each.phase]) for each in members if each.phase in listed),
+            *(standby_row(each) for each in members if each.phase is Phase.STANDBY),
+        ),
         cloud=replace(listing(*bound, asked_at=now - 1), in_flight=frozenset(each.operation for each in members if not each.node_id)),
     )
     return replace(made, **changes)
@@ -129,10 +137,11 @@ def fresh() -> Iterable[str]:
 
 def planned(snapshot: Snapshot, wanted: int | Decision | None = None, under: Policy | None = None) -> Plan:
     """The plan for that many instances (None: as many as there are), which broke no invariant."""
-    under = under or policy()
+    under = under or policy(fleet={"standby": sum(each.stands_by for each in snapshot.fleet)})
     if wanted is None:
         leaving = {Phase.DRAINING, Phase.DESTROYING, *ENDED}
-        wanted = sum(each.phase not in leaving and each.name not in snapshot.orders.drains for each in snapshot.fleet)
+        serving = [each for each in snapshot.fleet if each.phase not in leaving and not each.stands_by]
+        wanted = sum(each.name not in snapshot.orders.drains for each in serving)
     made = plan(snapshot, wanted if isinstance(wanted, Decision) else decision(wanted), under, fresh())
     assert made.violations == ()
     return made

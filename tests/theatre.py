@@ -13,13 +13,14 @@ from burstd.adapters.memory import (
     MemoryLoad,
     MemoryPool,
     MemoryRoster,
+    MemoryServer,
     MemoryWorld,
 )
 from burstd.cycle import Cycle
 from burstd.model.cloud import OWNER_TAG
 from burstd.model.fleet import Instance, Phase
 from burstd.model.gateway import ServerStatus
-from burstd.model.naming import is_instance_name
+from burstd.model.naming import instance_of, is_server_name
 from burstd.model.policy import Policy, PoolPolicy
 from burstd.model.turn import Turn
 from burstd.ports import Clock, Ports
@@ -60,7 +61,7 @@ class Theatre:
         self.clock = Timeline(self.world.clock)
         self.load = MemoryLoad(self.clock)
         self.content = MemoryContent(self.world)
-        self.gateway = MemoryGateway(self.world, CORES, is_ours=lambda name: is_instance_name("burst", OWNER, name))
+        self.gateway = MemoryGateway(self.world, CORES, is_ours=lambda name: is_server_name("burst", OWNER, name))
         self.roster = MemoryRoster(OWNER)
         self.calendar = MemoryCalendar()
         self.turns: list[Turn] = []
@@ -115,7 +116,14 @@ class Theatre:
 
     def serving(self) -> list[str]:
         """Burst servers that HAProxy sends requests to."""
-        return [each.name for each in self.gateway.servers.values() if not each.static and each.status is ServerStatus.UP]
+        return [each.name for each in self._up() if not each.backup]
+
+    def standing_by(self) -> list[str]:
+        """Burst servers that HAProxy would send requests to if the core were dead, by the name of their instance."""
+        return [instance_of(each.name) for each in self._up() if each.backup]
+
+    def _up(self) -> list[MemoryServer]:
+        return [each for each in self.gateway.servers.values() if not each.static and each.status is ServerStatus.UP]
 
     def transcript(self) -> list[str]:
         """The sentences of all cycles, each run of equal ones told once."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from burstd.errors import BurstdError
 from burstd.model.decision import Memory
 from burstd.model.faults import GATEWAY_PEER, Fault
-from burstd.model.fleet import Instance, Phase
+from burstd.model.fleet import SERVING, Instance, Phase
 from burstd.model.gateway import GatewayView
 from burstd.model.load import Target
 from burstd.model.policy import Policy
@@ -58,7 +58,7 @@ def _read_gateway(gateway: Gateway) -> GatewayView | Fault:
 
 def _exporter(instance: Instance, policy: Policy) -> Target | None:
     pool = policy.pool(instance.pool)
-    if instance.phase is not Phase.IN_SERVICE or pool is None or pool.metrics_port is None or instance.address is None:
+    if instance.phase not in SERVING or pool is None or pool.metrics_port is None or instance.address is None:
         return None
     host = f"[{instance.address}]" if ":" in instance.address else instance.address
     return Target(instance.name, f"http://{host}:{pool.metrics_port}/metrics")

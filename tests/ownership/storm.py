@@ -17,9 +17,9 @@ from burstd.errors import AskOperator
 from burstd.lifecycle import overdue
 from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CloudCall, CloudView, CreateCall, DestroyCall
 from burstd.model.faults import Fault
-from burstd.model.fleet import ENDED, Instance, Pause, Phase
+from burstd.model.fleet import ENDED, SERVING, Instance, Pause, Phase
 from burstd.model.gateway import AddServer, GatewayEdit, ServerStatus
-from burstd.model.naming import instance_name
+from burstd.model.naming import instance_name, instance_of
 from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause
 from burstd.model.plans import CallCloud, Record, RecordCooldowns
 from burstd.model.turn import Turn
@@ -111,14 +111,14 @@ class Storm(Theatre):
         strangers: machines with names like ours, and tags that do not make them ours.
     """
 
-    def __init__(self, *pools: MemoryPool, maximum: int = 3, max_step: int = 2) -> None:
+    def __init__(self, *pools: MemoryPool, maximum: int = 3, max_step: int = 2, standby: int = 0) -> None:
         self.wire = Tripwire()
         self.cycles = 0
         self._asked: dict[str, ListTrouble | None] = {}
         self._hidden: Counter[str] = Counter()
         self._sent: dict[str, float] = {}
         self._leapt = 0.0
-        super().__init__(*pools, under=policy(fleet={"maximum": maximum, "max_step": max_step}))
+        super().__init__(*pools, under=policy(fleet={"maximum": maximum, "max_step": max_step, "standby": standby}))
         self.gateway.refuse = self._look_at_edit
         self.strangers: list[Machine] = []
         for number, tags in enumerate(({OWNER_TAG: "e" * 32, OPERATION_TAG: "1" * 32}, {"Name": "burst"}, {OWNER_TAG: OWNER}), start=1):
@@ -195,16 +195,22 @@ class Storm(Theatre):
         self.set_load(1.0)
         self.order(SetPause(Pause.NONE, "anna"))
         self.order(ScaleTo(1, "anna"))
-        if any(pool.boot < self.policy.fleet.boot_deadline for pool in self.world.pools.values()):
+        bootable = [pool for pool in self.world.pools.values() if pool.boot < self.policy.fleet.boot_deadline]
+        if sum(pool.capacity for pool in bootable) < len(self.strangers) + self.policy.fleet.maximum:
+            self._want_standbys(0)  # the clouds have no room for them
+        if bootable:
             self._run(60, 120.0)
             self._run(30, STEP)
             for server in self.gateway.servers.values():
                 server.sessions = 0
             self._run(30, STEP)
             assert sorted(each.id for each in self._ours()) == sorted(each.node_id or "" for each in self.fleet)
-            assert self.serving() == [each.name for each in self.fleet]
-            assert len(self.fleet) == 1
+            assert [each.name for each in self.fleet if each.phase is Phase.IN_SERVICE] == self.serving()
+            assert [each.name for each in self.fleet if each.phase is Phase.STANDBY] == self.standing_by()
+            kept = min(self.policy.fleet.standby, self.policy.fleet.maximum - 1)
+            assert (len(self.serving()), len(self.standing_by()), len(self.fleet)) == (1, kept, 1 + kept)
             assert self.step().plan.actions == ()
+        self._want_standbys(0)
         self.order(ScaleTo(0, "anna"))
         self._run(60, 20.0)
         self.order(ScaleAuto("anna"))
@@ -212,6 +218,10 @@ class Storm(Theatre):
         assert (self._ours(), self.fleet, self.serving()) == ([], [], [])
         assert list(self.gateway.servers) == list(CORES)
         self._check_world()
+
+    def _want_standbys(self, count: int) -> None:
+        """Other settings are in force, as after a reload."""
+        self.policy = self.cycle.policy = replace(self.policy, fleet=replace(self.policy.fleet, standby=count))
 
     def _run(self, turns: int, seconds: float) -> None:
         for _ in range(turns):
@@ -252,13 +262,15 @@ class Storm(Theatre):
                 assert not any(each.id == node_id for each in self.strangers), "a stranger's machine is to be destroyed"
                 if record is not None and record.node_id == node_id:  # else the second machine of one operation
                     assert record.phase is Phase.DESTROYING
-                    assert record.name not in self.gateway.servers, "a machine is to be destroyed that HAProxy still lists"
+                    lines = [name for name in self.gateway.servers if instance_of(name) == record.name]
+                    assert lines == [], "a machine is to be destroyed that HAProxy still lists"
 
     def _look_at_edit(self, edit: GatewayEdit) -> Fault | None:
         self.wire.step()
         if isinstance(edit, AddServer):
-            (record,) = (each for each in self.roster.fleet() if each.name == edit.name)
-            assert record.phase in {Phase.JOINING, Phase.IN_SERVICE}
+            (record,) = (each for each in self.roster.fleet() if each.name == instance_of(edit.name))
+            assert record.phase in {Phase.JOINING, *SERVING}
+            assert edit.backup is record.stands_by is (edit.name != record.name)
         return None
 
     def _check(self, turn: Turn) -> None:
@@ -287,7 +299,8 @@ class Storm(Theatre):
             refused = {each.name for each in fleet.values() if each.phase is Phase.UNKNOWN and each.refused}
             spared = {*turn.snapshot.orders.drains, *refused}
             wanted = [each for each in fleet.values() if each.phase not in leaving and each.name not in spared]
-            assert len(wanted) <= turn.decision.count, f"{len(wanted)} for a need of {turn.decision.count}"
+            need = turn.decision.count + self.policy.fleet.standby
+            assert len(wanted) <= need, f"{len(wanted)} for a need of {need}"
 
     def _check_scale_in(self, turn: Turn) -> None:
         snapshot = turn.snapshot
@@ -302,8 +315,8 @@ class Storm(Theatre):
         elif before is not None and after.phase in {Phase.DRAINING, Phase.DESTROYING} and before.phase in LIVING:
             well = machine is not None and machine.alive and machine.healthy and not machine.broken
             by_order = after.name in turn.snapshot.orders.drains
-            row = None if isinstance(turn.snapshot.gateway, Fault) else turn.snapshot.gateway.backends[0].server(after.name)
-            ill = row is not None and row.status is ServerStatus.DOWN
+            lines = () if isinstance(turn.snapshot.gateway, Fault) else turn.snapshot.gateway.lines_of(after.name)
+            ill = any(line.row.status is ServerStatus.DOWN for line in lines)
             late = overdue(before, self.policy.fleet, turn.snapshot.now)
             lost = not well or self._hidden[after.pool] >= MISSES
             assert shrinks or by_order or ill or late or lost, f"{after.name} leaves: {after.reason}"

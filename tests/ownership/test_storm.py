@@ -62,10 +62,11 @@ class Weather(RuleBasedStateMachine):
         lag=st.sampled_from([0.0, 11.0, 40.0]),
         call=st.sampled_from([0.0, 3.0, 20.0]),
         maximum=st.integers(1, 3),
+        standby=st.integers(0, 1),
     )
-    def begin(self, maximum: int, *, tokens: bool, **seconds: float) -> None:
+    def begin(self, maximum: int, standby: int, *, tokens: bool, **seconds: float) -> None:
         dublin = replace(MemoryPool("dublin", capacity=4, tokens=tokens), **cast("Any", seconds))
-        self.storm = Storm(dublin, MemoryPool("oslo", boot=5, tombstone=0), maximum=maximum)
+        self.storm = Storm(dublin, MemoryPool("oslo", boot=5, tombstone=0), maximum=maximum, standby=standby)
 
     @rule(seconds=st.sampled_from([1.0, 5.0, 20.0, 70.0]), kill=KILLS, jump=st.sampled_from([0.0, 0.5, 400.0, -30.0, -3600.0]))
     def time_passes(self, seconds: float, kill: int | None, jump: float) -> None:

@@ -34,7 +34,8 @@ def site(random: Random) -> Storm:
         )
         for name in ("dublin", "oslo")
     ]
-    return Storm(*pools, maximum=random.choice((1, 2, 3)), max_step=random.choice((1, 2)))
+    bounds = {"maximum": random.choice((1, 2, 3)), "max_step": random.choice((1, 2)), "standby": random.choice((0, 0, 1, 2))}
+    return Storm(*pools, **bounds)
 
 
 def blow(storm: Storm, random: Random) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from burstd.model.fleet import Instance, Phase
+from burstd.model.fleet import Phase
 from burstd.model.gateway import AddServer, AdminState, BackendView, GatewayView, RemoveServer, ServerRow, ServerStatus, SetState, SetWeight
 from burstd.model.policy import BackendPolicy, Mode, Policy, RoutingPolicy
-from tests.given import CORES, calls, decided, decision, edits, member, phases, planned, policy, records, row, rows, world
+from tests.given import CORES, calls, decided, decision, edits, member, phases, planned, policy, records, row, rows, standby_row, world
 from tests.turns import NOW, gateway, server
 
 APP, STATIC = "app_cluster", "static_cluster"
@@ -20,11 +20,6 @@ def both(app: tuple[ServerRow, ...], static: tuple[ServerRow, ...]) -> GatewayVi
     """HAProxy with the cores and these servers in two backends."""
     cores = tuple(server(name, 100) for name in CORES)
     return replace(gateway(), backends=(BackendView(APP, (*cores, *app), 100), BackendView(STATIC, (*cores, *static), 100)))
-
-
-def standby_row(each: Instance, status: ServerStatus = ServerStatus.UP) -> ServerRow:
-    """The instance's line as backup."""
-    return row(each, status, name=f"{each.name}-standby", backup=True)
 
 
 def test_an_instance_joins_every_backend_with_the_port_and_the_weight_that_it_has_there() -> None:

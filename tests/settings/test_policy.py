@@ -78,7 +78,7 @@ currency = "EUR"
 EXPECTED = Policy(
     owner="owner-1",
     fleet=FleetPolicy(
-        "surge", 1, 9, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0
+        "surge", 1, 9, 0, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0
     ),
     load=LoadPolicy(
         5.0, 1.5, 10.0, 130.0, 61.0, 122.0, 302.0, 34.0, Aggregate.MAX, per_cpu=True,
@@ -118,7 +118,12 @@ def test_the_example_above_sets_every_field_of_the_policy_to_something_else_than
 ) -> None:
     parts = (everything.fleet, everything.load, everything.routing, *everything.pools)
     told: Any = next(each for each in parts if type(each) is type(part))
-    assert [field.name for field in fields(part) if getattr(told, field.name) == getattr(part, field.name)] == []
+    left = [field.name for field in fields(part) if getattr(told, field.name) == getattr(part, field.name)]
+    assert left == (["standby"] if isinstance(part, FleetPolicy) else [])  # which cannot be set beside the mode above
+
+
+def test_the_standby_arrives_in_the_policy(tmp_path: Path) -> None:
+    assert loaded(tmp_path, f"[fleet]\nstandby = 2\n{MINIMAL}").policy("owner-1").fleet == FleetPolicy(standby=2)
 
 
 def test_no_part_of_the_policy_is_forgotten_here() -> None:

@@ -175,6 +175,11 @@ def test_a_value_in_a_list_of_tables_is_refused_by_its_position(tmp_path: Path, 
 
 PAIRS = {
     "min above max": ("[fleet]\nmin = 5\n", "fleet.min = 5 and fleet.max = 4 (the default)"),
+    "min and standby above max": ("[fleet]\nmin = 3\nstandby = 2\n", "fleet.min = 3 and fleet.standby = 2 and fleet.max = 4 (the default)"),
+    "a standby beside the overflow": (
+        '[fleet]\nstandby = 1\n[haproxy]\nmode = "spillover"\n',
+        'fleet.standby = 1 and haproxy.mode = "spillover"',
+    ),
     "backoff above its bound": ('[fleet]\nbackoff = "31m"\n', 'fleet.backoff = "31m" and fleet.backoff_max = "30m" (the default)'),
     "samples stale before the next": (
         '[fleet]\npoll_interval = "21s"\n',

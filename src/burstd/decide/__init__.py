@@ -5,6 +5,7 @@ It reads no clock and no peer, and keeps nothing: what the next cycle must know 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from burstd.decide.fallback import fall_back
@@ -18,7 +19,7 @@ from burstd.decide.traffic import remember
 from burstd.decide.weight import weigh
 from burstd.model.decision import Decision
 from burstd.model.faults import Fault
-from burstd.model.fleet import SERVING
+from burstd.model.fleet import Instance, Phase
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 
@@ -31,9 +32,9 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     traffic, process = remember(snapshot, policy)
     memory = replace(forget_ended(snapshot, policy), samples=signal.samples, traffic=traffic, process=process)
     weighing = weigh(snapshot, policy, memory)
-    wanted = [each for each in snapshot.fleet if each.name not in snapshot.orders.drains]
+    wanted = [each for each in snapshot.fleet if not each.stands_by and each.name not in snapshot.orders.drains]
     situation = Situation(
-        in_service=sum(each.phase in SERVING for each in wanted),
+        in_service=sum(each.phase is Phase.IN_SERVICE for each in wanted),
         on_the_way=sum(each.on_its_way for each in wanted),
         last_join=max((each.joined_at for each in wanted if each.joined_at is not None), default=None),
         core_rate=weighing.core_rate,
@@ -45,6 +46,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     extra = (fallback, keep_windows(snapshot, situation.current))
     proposals = (proposal, *(each for each in extra if each is not None))
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
+    if relief := snapshot.relief[: max(0, merged.count - situation.in_service)]:
+        weighing = weigh(_relieved(snapshot, relief), policy, memory)
     memory = replace(
         weighing.memory,
         above_since=timers.above_since,
@@ -71,6 +74,12 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         learned=lessons(memory),
         notes=notes,
     )
+
+
+def _relieved(snapshot: Snapshot, relief: Sequence[Instance]) -> Snapshot:
+    """The snapshot as it is once these standbys serve: the weight must be theirs too in the very cycle in which they go into service."""
+    serving = {each.operation: replace(each, phase=Phase.IN_SERVICE, joined_at=snapshot.now) for each in relief}
+    return replace(snapshot, fleet=tuple(serving.get(each.operation, each) for each in snapshot.fleet))
 
 
 def _missing_for_scale_in(snapshot: Snapshot, signal: Signal) -> tuple[str, ...]:

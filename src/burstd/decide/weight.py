@@ -109,7 +109,7 @@ def _scene(view: GatewayView, snapshot: Snapshot, policy: Policy, memory: Memory
             standing[backend].append(row.weight)
             cores[row.name] = None
     bursts = [each for each in snapshot.fleet if each.phase is Phase.IN_SERVICE]
-    joining = sum(each.phase is Phase.JOINING for each in snapshot.fleet)
+    joining = sum(each.phase is Phase.JOINING and not each.stands_by for each in snapshot.fleet)
     return _Scene(snapshot, policy, memory, list(cores), standing, bursts, max(1, len(bursts) + joining))
 
 

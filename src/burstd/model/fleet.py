@@ -49,7 +49,7 @@ class Instance:
         reason: why it is in this phase, one clause for people.
         node_id: the cloud's id, once bound.
         address: the IP address to reach it by, once known.
-        joined_at: when it last went into service; None before.
+        joined_at: when it last went into service, or first stood by; None before.
         maint_at: when HAProxy was told to put it in MAINT on its way out; None before.
         down_since: since when it cannot serve (HAProxy calls it DOWN, or its machine is lost); None while it can.
         missed: plausible listings in a row that did not show it.
@@ -99,6 +99,11 @@ class Instance:
     def on_its_way(self) -> bool:
         """It is capacity in flight. One that was refused is not waited for; until it is resolved it still counts against the maximum."""
         return self.phase in ON_ITS_WAY and not (self.phase is Phase.UNKNOWN and self.refused)
+
+    @property
+    def stands_by(self) -> bool:
+        """It is a standby, or is to be one: capacity that needs no boot, not capacity in service."""
+        return self.phase is Phase.STANDBY or (self.reserve and self.on_its_way)
 
 
 class Pause(StrEnum):

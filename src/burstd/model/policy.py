@@ -35,6 +35,9 @@ class FleetPolicy:
     """Bounds and deadlines of the fleet; times in seconds.
 
     Attributes:
+        minimum: fewest instances in service.
+        maximum: most instances that may exist, standbys and those with an unknown outcome counted.
+        standby: instances kept ready as `backup` beside those in service, as far as the maximum leaves room for them.
         max_step: most launches, and most destroys, in one cycle.
         boot_deadline: from the create to an address and a running state.
         sync_deadline: from the address to the first good answer of the check path.
@@ -53,6 +56,7 @@ class FleetPolicy:
     name: str = "burst"
     minimum: int = 0
     maximum: int = 4
+    standby: int = 0
     max_step: int = 2
     poll_interval: float = 5.0
     boot_deadline: float = 300.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from burstd.model.cloud import CloudView
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault
-from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
-from burstd.model.gateway import GatewayView
+from burstd.model.fleet import Cooldowns, Instance, Orders, Phase, PoolState
+from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Reading
 from burstd.model.window import Window
 
@@ -49,3 +49,14 @@ class Snapshot:
     memory: Memory = field(default_factory=Memory)
     windows: tuple[Window, ...] = ()
     learned: Mapping[str, str] | None = None
+
+    @property
+    def relief(self) -> tuple[Instance, ...]:
+        """The standbys that can take traffic at once, oldest first: every `backup` line of theirs is up, and nobody drains them."""
+        standing = (each for each in self.fleet if each.phase is Phase.STANDBY and each.name not in self.orders.drains)
+        return tuple(each for each in standing if self._stands_ready(each))
+
+    def _stands_ready(self, instance: Instance) -> bool:
+        lines = self.gateway.lines_of(instance.name) if isinstance(self.gateway, GatewayView) else ()
+        rows = [line.row for line in lines if line.row.backup]
+        return bool(rows) and all(row.passing and row.status is ServerStatus.UP for row in rows)

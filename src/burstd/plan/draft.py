@@ -31,7 +31,6 @@ class Draft:
         calls: what is asked of the clouds.
         notes: what is said once.
         waiting: what needs nothing but time.
-        reserve: operations of those that shall stand by.
     """
 
     def __init__(self, snapshot: Snapshot, decision: Decision, policy: Policy) -> None:
@@ -46,7 +45,6 @@ class Draft:
         self.calls: list[CallCloud] = []
         self.notes: list[Note] = []
         self.waiting: list[str] = []
-        self.reserve: frozenset[str] = frozenset()
         self._punished: set[str] = set()
 
     @property

@@ -26,7 +26,8 @@ def recognize(draft: Draft) -> None:
             address = instance.address or lines[0].row.address.rpartition(":")[0] or None
             if instance.phase is Phase.BOOTING:
                 instance = draft.move(instance, Phase.SYNCING, "HAProxy lists it already", address=address)  # noqa: PLW2901 - as it is from here on
-            draft.move(instance, Phase.JOINING, "HAProxy lists it already", address=address)
+            reserve = all(line.row.backup for line in lines)
+            draft.move(instance, Phase.JOINING, "HAProxy lists it already", address=address, reserve=reserve)
 
 
 def boot(draft: Draft) -> None:

@@ -5,7 +5,7 @@ A reload or restart forgets dynamic servers; they come back the way they came. A
 
 from __future__ import annotations
 
-from burstd.model.fleet import Instance, Phase
+from burstd.model.fleet import Instance
 from burstd.model.gateway import AddServer, AdminState, CutSessions, GatewayView, Line, RemoveServer, ServerStatus, SetState
 from burstd.model.naming import standby_name
 from burstd.plan.draft import Draft
@@ -17,7 +17,7 @@ def wanted_lines(draft: Draft, instance: Instance) -> tuple[AddServer, ...]:
     if pool is None or instance.address is None:
         draft.waiting.append(f"{instance.name}: its pool {instance.pool} is no longer in the settings")
         return ()
-    standby = instance.phase is Phase.STANDBY or instance.operation in draft.reserve
+    standby = instance.stands_by
     return tuple(
         AddServer(
             backend=backend.joined,

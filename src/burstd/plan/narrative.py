@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection, Iterator
 
 from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.decision import Decision
 from burstd.model.event import Event
 from burstd.model.faults import Fault
-from burstd.model.fleet import ENDED
+from burstd.model.fleet import ENDED, Phase
 from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetMaxconn, SetState, SetWeight
+from burstd.model.naming import instance_of
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report
 from burstd.model.snapshot import Snapshot
 
@@ -20,7 +22,7 @@ _MOST_WAITING = 3
 
 def sentence(snapshot: Snapshot, decision: Decision, plan: Plan) -> str:
     """What this cycle does and why, "nothing to do, because …" included; what could not be read is never left out."""
-    done = Counter(text for each in plan.actions if (text := _words(each)) is not None)
+    done = Counter(_done(snapshot, plan))
     what = ", ".join(text if times == 1 else f"{text} ({times} times)" for text, times in done.items()) or "nothing to do"
     told = f"{what}, because {decision.reasons[0]}"
     if plan.waiting:
@@ -47,13 +49,37 @@ _STATES = {
 }
 
 
-def _words(action: Action) -> str | None:
+_SWITCHES: dict[tuple[Phase | None, Phase], str] = {
+    (Phase.STANDBY, Phase.IN_SERVICE): "put {} from standby into service",
+    (Phase.IN_SERVICE, Phase.STANDBY): "keep {} as the standby",
+}
+"""What is said of an instance that changes its part, instead of the edits that make it so."""
+
+
+def _done(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
+    """What each action does, the parts of a switch told as one."""
+    phases = {each.operation: each.phase for each in snapshot.fleet}
+    records = [each.instance for each in plan.actions if isinstance(each, Record)]
+    switches = {each.name: words for each in records if (words := _SWITCHES.get((phases.get(each.operation), each.phase)))}
+    standbys = {each.operation for each in records if each.stands_by}
+    yield from (words.format(name) for name, words in switches.items())
+    for action in plan.actions:
+        match action:
+            case EditGateway(AddServer(name=name) | SetState(name=name, state=AdminState.READY)) if instance_of(name) in switches:
+                continue
+        if (text := _words(action, standbys)) is not None:
+            yield text
+
+
+def _words(action: Action, standbys: Collection[str]) -> str | None:
     match action:
-        case CallCloud(CreateCall(request=request)):
-            return f"launch {request.name} in {request.pool}"
+        case CallCloud(CreateCall(operation=operation, request=request)):
+            return f"launch {request.name} in {request.pool}" + (" as the standby" if operation in standbys else "")
         case CallCloud(DestroyCall(node_id=node_id, pool=pool)):
             return f"destroy {node_id} in {pool}"
         case EditGateway(edit):
+            if isinstance(edit, SetState) and edit.state is AdminState.READY and edit.name != instance_of(edit.name):
+                return f"put {instance_of(edit.name)} on standby"
             return (_STATES[edit.state] if isinstance(edit, SetState) else _EDITS[type(edit)]).format(edit)
         case Record(instance) if instance.phase in ENDED:
             return f"call {instance.name} {instance.phase}"

@@ -1,4 +1,9 @@
-"""From the wanted number to launches and departures: back from the drain first, then new ones; unhealthy and youngest leave first."""
+"""From the wanted numbers to launches and departures.
+
+To grow: a standby first, which serves in this very cycle; then who is back from the drain; then new ones. To shrink: unhealthy and youngest
+leave first, and who leaves service becomes the standby where that is short. The standbys count within the maximum: at its edge the last
+of them goes into service, and none stands behind it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CreateCall, LaunchRequest
-from burstd.model.fleet import ON_ITS_WAY, SERVING, Cooldowns, Instance, Phase
+from burstd.model.fleet import ON_ITS_WAY, SERVING, Instance, Pause, Phase
 from burstd.model.naming import instance_name
 from burstd.model.plans import RecordCooldowns
 from burstd.model.policy import Policy, PoolPolicy
@@ -14,16 +19,53 @@ from burstd.plan.draft import Draft
 
 
 def scale(draft: Draft, operations: Iterator[str]) -> None:
-    """Bring the number of instances in service and on their way to the decided one, as far as one cycle may."""
+    """Bring the instances in service and on their way there to the decided number, and the standbys to theirs, as far as one cycle may."""
     _drain_by_order(draft)
-    capacity = (each for each in draft.fleet.values() if each.on_its_way or each.phase in SERVING)
-    wanted = [each for each in capacity if each.name not in draft.snapshot.orders.drains]
-    missing = draft.decision.count - len(wanted)
-    if missing > 0:
-        _grow(draft, missing, operations)
-    elif missing < 0 and draft.decision.scale_in_allowed:
-        _shrink(draft, -missing, wanted)
+    before = len(_for_service(draft))
+    _relieve(draft)
+    _cast(draft)
+    _grow(draft, operations)
+    left = draft.decision.scale_in_allowed and _shrink(draft)
+    after, cooldowns = len(_for_service(draft)), draft.snapshot.cooldowns
+    if after > before and draft.decision.direction > 0:
+        cooldowns = replace(cooldowns, scale_out=draft.now)
+    if left or after < before:
+        cooldowns = replace(cooldowns, scale_in=draft.now)
+    if cooldowns != draft.snapshot.cooldowns:
+        draft.records.append(RecordCooldowns(cooldowns))
     _send_intended(draft)
+
+
+def _capacity(draft: Draft) -> list[Instance]:
+    """What serves, stands by or is on its way to either, and nobody drains; oldest first."""
+    drains = draft.snapshot.orders.drains
+    return [each for each in draft.fleet.values() if (each.on_its_way or each.phase in SERVING) and each.name not in drains]
+
+
+def _for_service(draft: Draft) -> list[Instance]:
+    return [each for each in _capacity(draft) if not each.stands_by]
+
+
+def _reserve(draft: Draft) -> list[Instance]:
+    return [each for each in _capacity(draft) if each.stands_by]
+
+
+def _relieve(draft: Draft) -> None:
+    """Put standbys that are ready into service where more are wanted there, be others on their way or not: these still have to boot."""
+    short = draft.decision.count - len(draft.phase(Phase.IN_SERVICE))
+    ready = [each for each in draft.snapshot.relief if draft.fleet.get(each.operation) == each]
+    for instance in ready[: max(0, short)]:
+        draft.move(instance, Phase.IN_SERVICE, f"from standby: {draft.decision.reasons[0]}", joined_at=draft.now, down_since=None)
+
+
+def _cast(draft: Draft) -> None:
+    """Say of those on their way which go into service, and which will stand by: the core first, then the reserve, else as they were."""
+    places = max(0, draft.decision.count - len(draft.phase(Phase.IN_SERVICE)))
+    short = max(0, draft.policy.fleet.standby - len(draft.phase(Phase.STANDBY)))
+    coming = sorted((each for each in _capacity(draft) if each.on_its_way), key=lambda each: each.reserve)
+    for number, instance in enumerate(coming[: places + short]):
+        if instance.reserve != (number >= places):
+            draft.change(instance, reserve=number >= places)
 
 
 def _drain_by_order(draft: Draft) -> None:
@@ -46,25 +88,27 @@ def _dismiss(draft: Draft, instance: Instance, reason: str) -> bool:
     return True
 
 
-def _grow(draft: Draft, missing: int, operations: Iterator[str]) -> None:
-    before = missing
+def _grow(draft: Draft, operations: Iterator[str]) -> None:
+    fleet, count = draft.policy.fleet, draft.decision.count
+    places = count - len(_for_service(draft))
+    short = min(fleet.standby, fleet.maximum - count) - len(_reserve(draft)) + min(0, places)  # what is too much in service stands by
+    places, short = max(0, places), max(0, short)
     for instance in sorted(draft.phase(Phase.DRAINING), key=lambda each: -each.since):
-        if missing and _can_return(draft, instance):
-            draft.move(instance, Phase.JOINING, "the load is back before it has left", down_since=None)
-            missing -= 1
-    live = len(draft.fleet)
-    room = min(missing, draft.policy.fleet.max_step, max(0, draft.policy.fleet.maximum - live))
-    if missing and live >= draft.policy.fleet.maximum:
-        draft.waiting.append(f"fleet.max is {draft.policy.fleet.maximum} and {live} are still billed")
-    for _ in range(room):
+        if places + short and _can_return(draft, instance):
+            why = "the load is back before it has left" if places else "it shall stand by"
+            draft.move(instance, Phase.JOINING, why, down_since=None, reserve=not places)
+            places, short = (places - 1, short) if places else (0, short - 1)
+    if short and draft.snapshot.orders.pause in {Pause.OUT, Pause.BOTH}:
+        draft.waiting.append("no standby is launched while scale-out is paused")
+        short = 0
+    missing, live = places + short, len(draft.fleet)
+    if missing and live >= fleet.maximum:
+        draft.waiting.append(f"fleet.max is {fleet.maximum} and {live} are still billed")
+    for number in range(min(missing, fleet.max_step, max(0, fleet.maximum - live))):
         pool = _open_pool(draft)
         if pool is None:
             break
-        _intend(draft, pool, next(operations))
-        missing -= 1
-    if missing < before and draft.decision.direction > 0:
-        cooldowns = Cooldowns(scale_out=draft.now, scale_in=draft.snapshot.cooldowns.scale_in)
-        draft.records.append(RecordCooldowns(cooldowns))
+        _intend(draft, pool, next(operations), reserve=number >= places)
 
 
 def _can_return(draft: Draft, instance: Instance) -> bool:
@@ -85,9 +129,10 @@ def _open_pool(draft: Draft) -> PoolPolicy | None:
     return None
 
 
-def _intend(draft: Draft, pool: PoolPolicy, operation: str) -> None:
+def _intend(draft: Draft, pool: PoolPolicy, operation: str, *, reserve: bool) -> None:
     request = request_of(draft.policy, pool, operation)
-    draft.save(Instance(operation, request, Phase.INTENDED, since=draft.now, created_at=draft.now, reason=draft.decision.reasons[0]))
+    why = f"fleet.standby is {draft.policy.fleet.standby}" if reserve else draft.decision.reasons[0]
+    draft.save(Instance(operation, request, Phase.INTENDED, since=draft.now, created_at=draft.now, reason=why, reserve=reserve))
 
 
 def request_of(policy: Policy, pool: PoolPolicy, operation: str) -> LaunchRequest:
@@ -112,19 +157,37 @@ def _send_intended(draft: Draft) -> None:
             draft.call(CreateCall(instance.operation, instance.request))
 
 
-def _shrink(draft: Draft, surplus: int, wanted: list[Instance]) -> None:
+def _shrink(draft: Draft) -> int:
+    """Let go of what is too much: out of service first, into the reserve where that is short, and then of the reserve; how many."""
+    serving, kept = _for_service(draft), draft.policy.fleet.standby
+    if len(serving) <= draft.decision.count and len(_reserve(draft)) <= kept:
+        return 0
     if draft.phase(Phase.DRAINING):
         draft.waiting.append("one batch leaves at a time")
-        return
-    reason = draft.decision.reasons[0]
-    leaving = 0
-    for instance in sorted(wanted, key=_rank):
-        if leaving == min(surplus, draft.policy.fleet.max_step):
-            break
-        if _may_leave(draft, instance):
-            leaving += _dismiss(draft, instance, reason)
-    if leaving:
-        draft.records.append(RecordCooldowns(replace(draft.snapshot.cooldowns, scale_in=draft.now)))
+        return 0
+    most = draft.policy.fleet.max_step
+    left = _let_go(draft, serving, min(len(serving) - draft.decision.count, most), draft.decision.reasons[0])
+    reserve = _reserve(draft)
+    return left + _let_go(draft, reserve, min(len(reserve) - kept, most - left), f"fleet.standby is {kept}")
+
+
+def _let_go(draft: Draft, among: list[Instance], surplus: int, reason: str) -> int:
+    """Send so many of them away, or into the reserve; how many could go."""
+    left = 0
+    for instance in sorted(among, key=_rank):
+        if left < surplus and _may_leave(draft, instance):
+            left += _stand_by(draft, instance, reason) or _dismiss(draft, instance, reason)
+    return left
+
+
+def _stand_by(draft: Draft, instance: Instance, reason: str) -> bool:
+    """Keep one that leaves service as the standby, where one is missing and it is fit for it."""
+    missing = len(draft.phase(Phase.STANDBY)) < draft.policy.fleet.standby
+    fit = instance.phase is Phase.IN_SERVICE and instance.down_since is None and instance.by_hand is None
+    if not fit or not missing:
+        return False
+    draft.move(instance, Phase.STANDBY, f"it stands by: {reason}")
+    return True
 
 
 def _rank(instance: Instance) -> tuple[bool, bool, float]:

@@ -24,6 +24,18 @@ def _fleet(settings: Settings) -> Iterator[Problem]:
     fleet = settings.fleet
     if fleet.min > fleet.max:
         yield Problem((("fleet", "min"), ("fleet", "max")), "min to be at most max", "lower min, or raise max")
+    if fleet.min <= fleet.max < fleet.min + fleet.standby:
+        yield Problem(
+            (("fleet", "min"), ("fleet", "standby"), ("fleet", "max")),
+            "min and standby together to be at most max",
+            "lower one, or raise max",
+        )
+    if fleet.standby and settings.haproxy.mode == "spillover":
+        yield Problem(
+            (("fleet", "standby"), ("haproxy", "mode")),
+            "no standby where an instance in service is idle anyway until the core is full",
+            "leave standby out, and set fleet.min instead",
+        )
     if fleet.fallback > fleet.max:
         yield Problem((("fleet", "fallback"), ("fleet", "max")), "fallback to be at most max", "lower fallback, or raise max")
     if fleet.backoff > fleet.backoff_max:

@@ -44,7 +44,8 @@ class FleetSettings(Section):
     name: v.FleetName = key(_FLEET.name, "Prefix of the instances' names, in the cloud and in HAProxy.")
     min: v.Instances = key(_FLEET.minimum, "Fewest instances in service.", ge=0)
     # 1,000 is what HAProxy 2.6 takes from one connection within a moment; more than that is a slip of the hand and a bill.
-    max: v.Instances = key(_FLEET.maximum, "Most instances that may ever exist, those with an unknown outcome counted.", ge=0, le=1000)
+    max: v.Instances = key(_FLEET.maximum, "Most instances that may ever exist, standbys and unknown ones counted.", ge=0, le=1000)
+    standby: v.Instances = key(_FLEET.standby, "More, kept ready as HAProxy's `backup`: the first to go into service.", ge=0)
     max_step: v.Instances = key(_FLEET.max_step, "Most launches, and most destroys, in one cycle.", ge=1)
     poll_interval: v.Seconds = key(_FLEET.poll_interval, "Time from one cycle to the next.", gt=0)
     stale_cycle: v.Seconds = key(30.0, "/healthz answers 503 when the last finished cycle is older than this.", gt=0)
