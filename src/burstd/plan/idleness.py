@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from burstd.model.fleet import Phase
-from burstd.model.gateway import ServerRow, ServerStatus
+from burstd.model.gateway import ServerStatus
 from burstd.plan.draft import Draft
 
 IDLE_FOR: Final = 30.0
@@ -26,20 +26,14 @@ def tell_idle(draft: Draft) -> None:
     serving = {each.name for each in draft.phase(Phase.IN_SERVICE)}
     for backend in view.backends:
         taking = [row for row in backend.servers if row.status is ServerStatus.UP and row.weight > 0 and not row.backup]
+        grown = {row.name: _grown(draft, row.name) for row in taking}
+        requests, weights = sum(each or 0 for each in grown.values()), sum(row.weight for row in taking)
         for row in taking:
-            if row.name in serving and (share := _missed(draft, row, taking)) >= SHARE:
+            share = requests * row.weight / weights
+            if row.name in serving and grown[row.name] == 0 and share >= SHARE:
                 draft.waiting.append(
                     f"{row.name} is up and gets no request, where its weight promises about {share:.0f} in {IDLE_FOR:.0f} s"
                 )
-
-
-def _missed(draft: Draft, row: ServerRow, taking: list[ServerRow]) -> float:
-    """Requests that should have come to this server in the last `IDLE_FOR` seconds; 0 where one came, or nobody watched so long."""
-    grown = {each.name: _grown(draft, each.name) for each in taking}
-    if grown[row.name] != 0:
-        return 0.0
-    requests = sum(each or 0 for each in grown.values())
-    return requests * row.weight / sum(each.weight for each in taking)
 
 
 def _grown(draft: Draft, name: str) -> int | None:
