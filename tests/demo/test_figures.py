@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from burstd.demo.figures import Figures, figures_of
+from burstd.demo.report import sentence
 from burstd.demo.timeline import Happening
 from burstd.demo.traffic import Second
+from burstd.model.policy import Mode
 from tests.demo.runs import failures, run
 
 
@@ -72,6 +74,22 @@ def test_everything_that_a_run_has_not_shown_is_named() -> None:
     missed = list(figures_of(timeline, 1, 4.0).missed())
     assert [line.partition(":")[0] for line in missed] == ["errors", "requests", "launched", "orphans", "seconds above 4"]
     assert missed[0] == "errors: 3, expected 0"
+
+
+def test_with_spillover_the_answers_must_be_faster_for_the_limit_alone_would_keep_the_load_low(good: Figures) -> None:
+    spilt = replace(good, mode=Mode.SPILLOVER)
+    assert list(spilt.missed()) == []
+    slow = replace(spilt, sides={**spilt.sides, "with": replace(spilt.sides["with"], median_ms=100.0)})
+    (missed,) = slow.missed()
+    assert missed.startswith("half of the answers within: 100 ms with burstd and 200 ms without, expected less than half")
+    assert list(replace(slow, mode=Mode.WEIGHTED).missed()) == []
+
+
+@pytest.mark.parametrize(("mode", "crossing"), [(Mode.WEIGHTED, "the load had crossed 4"), (Mode.SPILLOVER, "requests had begun to wait")])
+def test_the_sentence_says_what_burstd_reacted_to(good: Figures, mode: Mode, crossing: str) -> None:
+    told = replace(good, mode=mode)
+    assert sentence(told) == f"2 instances rented, 2 given back, 0 left over; the first one answered 3.5 s after {crossing}."
+    assert told.document()["mode"] == mode
 
 
 def test_an_instance_that_was_not_given_back_is_named(good: Figures) -> None:

@@ -9,6 +9,7 @@ from burstd.demo.figures import figures_of
 from burstd.demo.picture import draw
 from burstd.demo.scenario import Scenario, Stretch
 from burstd.errors import AskOperator
+from burstd.model.policy import Mode
 from tests.demo.runs import run
 
 HILL = Scenario((Stretch("quiet", 5, 8), Stretch("plateau", 10, 40), Stretch("quiet again", 5, 8)))
@@ -21,6 +22,11 @@ def test_the_picture_is_drawn_and_the_same_run_gives_the_same_file(tmp_path: Pat
         draw(timeline, HILL, figures, tmp_path / name)
     assert ET.parse(tmp_path / "one.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own file
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_with_spillover_it_says_so(tmp_path: Path) -> None:
+    draw(run(), HILL, figures_of(run(), 0, 4.0, Mode.SPILLOVER), tmp_path / "run.svg")
+    assert "with and without burstd (spillover)" in (tmp_path / "run.svg").read_text()
 
 
 def test_it_can_be_a_png(tmp_path: Path) -> None:

@@ -30,7 +30,11 @@ class Seen:
 
     def __init__(self) -> None:
         self.timeline: Timeline = run()
-        self.status: dict[str, Any] = {"sentence": "nothing to do, because load 2.00 is below 3", "instances": [SERVING, BOOTING]}
+        self.status: dict[str, Any] = {
+            "sentence": "nothing to do, because load 2.00 is below 3",
+            "instances": [SERVING, BOOTING],
+            "gateway": {"mode": "weighted"},
+        }
         self.trouble = ""
 
     @property
@@ -54,6 +58,13 @@ def test_the_scene_shows_load_traffic_instances_sentence_and_events() -> None:
     assert re.search(r"□ burst-2 +booting +1 s +it is made", text)
     assert "burstd  nothing to do, because load 2.00 is below 3" in text
     assert "18 s  burst-1: gone: terminated" in text
+
+
+def test_a_weight_is_shown_where_it_counts() -> None:
+    seen = Seen()
+    assert "requests/s, weight " in drawn(seen)
+    seen.status["gateway"]["mode"] = "spillover"
+    assert "weight" not in drawn(seen)
 
 
 def test_errors_are_counted_over_the_whole_run() -> None:

@@ -23,13 +23,21 @@ PICTURE: Final = "burstd-demo.svg"
     epilog=examples(
         "burstd demo                          watch it; the picture is burstd-demo.svg",
         "burstd demo --json out.json          and the figures as JSON",
+        "burstd demo --mode spillover         what the core has no room for goes to the instances, request by request",
         "burstd demo --keep                   leave it running, to play with the other verbs",
     )
 )
 @click.option("--json", "json_file", metavar="FILE", help="Write the figures there.")
 @click.option("--picture", "picture_file", metavar="FILE", default=PICTURE, show_default=True, help="Draw it there: .svg, .png or .pdf.")
+@click.option(
+    "--mode",
+    type=click.Choice(["weighted", "spillover"]),
+    default="weighted",
+    show_default=True,
+    help="How traffic comes to the instances: by weight, or what the core has no room for.",
+)
 @click.option("--keep", is_flag=True, help="Leave it running until Ctrl-C, and print how to look at it.")
-def demo(json_file: str | None, picture_file: str, *, keep: bool) -> int:
+def demo(json_file: str | None, picture_file: str, mode: str, *, keep: bool) -> int:
     """Watch a real HAProxy burst on this machine, in two minutes.
 
     Two equal sites get the same users, one with burstd beside its HAProxy, one without. Everything runs on loopback addresses and in a
@@ -42,13 +50,14 @@ def demo(json_file: str | None, picture_file: str, *, keep: bool) -> int:
     from burstd.demo.interruption import Interrupted, Interruption
     from burstd.demo.screen import LiveScreen, PlainScreen
     from burstd.demo.show import Show
+    from burstd.model.policy import Mode
 
     console = Console()
     screen = LiveScreen(console) if console.is_terminal else PlainScreen(click.echo)
     figures: Figures | None = None
     with Interruption() as interruption:
         try:
-            with Show(lambda path: Client(path).get, screen, interruption, keep=keep) as show:
+            with Show(lambda path: Client(path).get, screen, interruption, keep=keep, mode=Mode(mode)) as show:
                 figures = show.play()
                 _tell(figures, document)
                 _draw(show, figures, picture)

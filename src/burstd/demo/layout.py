@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from burstd.demo.network import Network
+from burstd.model.policy import Mode
 from burstd.render.haproxy import BackendConfig, CoreLine, HAProxyConfig
 
 BACKEND: Final = "app_cluster"
+OVERFLOW: Final = "app_cloud"
 CORES: Final = ("core-1", "core-2")
 CHECK_PATH: Final = "/health"
 
@@ -19,6 +21,12 @@ SERVICE_MS: Final = 40.0
 
 THRESHOLD: Final = 4.0
 """The article's."""
+
+CORE_LIMIT: Final = 3
+"""With spillover, requests at once for each core server: its two workers, and one that waits, so that none is ever without work."""
+
+_BURST_LIMIT: Final = 6
+"""With spillover, requests at once for each instance: its four workers, and two that wait."""
 
 _RETRIES: Final = 2
 
@@ -76,12 +84,14 @@ class Layout:
         network: its addresses and ports.
         most: instances that burstd may rent.
         names: of its sides; the one "with" burstd first.
+        mode: how traffic comes to the instances.
     """
 
     folder: Path
     network: Network
     most: int
     names: tuple[str, ...]
+    mode: Mode = Mode.WEIGHTED
 
     @property
     def sides(self) -> dict[str, Side]:
@@ -110,15 +120,17 @@ class Layout:
         return f"{self.network.host(1)}:{self.network.metrics}"
 
 
-def gateway_config(side: Side) -> HAProxyConfig:
-    """A side's HAProxy, as who starts it, on loopback."""
+def gateway_config(layout: Layout, side: Side) -> HAProxyConfig:
+    """A side's HAProxy, as who starts it, on loopback; only the one with burstd has where to spill over to, and so a limit of its core."""
     host, port = side.gateway
-    cores = tuple(CoreLine(name, side.core(number), side.network.web) for number, name in enumerate(CORES))
+    spills = layout.mode is Mode.SPILLOVER and side.name == "with"
+    limit = CORE_LIMIT if spills else None
+    cores = tuple(CoreLine(name, side.core(number), side.network.web, maxconn=limit) for number, name in enumerate(CORES))
     return HAProxyConfig(
         bind=f"{host}:{port}",
         socket=str(side.socket),
         socket_mode="600",
-        backends=(BackendConfig(BACKEND, cores),),
+        backends=(BackendConfig(BACKEND, cores, OVERFLOW if spills else None),),
         check_path=CHECK_PATH,
         maxconn=400,  # what a plain user's limit of open files allows
         retries=_RETRIES,
@@ -129,6 +141,10 @@ def gateway_config(side: Side) -> HAProxyConfig:
 def burstd_toml(layout: Layout) -> str:
     """The settings file of burstd, beside the side with it."""
     side, network = layout.sides["with"], layout.network
+    if layout.mode is Mode.SPILLOVER:
+        routing = f'mode = "spillover"\noverflow = "{OVERFLOW}"\nmaxconn = {_BURST_LIMIT}'
+    else:
+        routing = 'burst_weight = "auto"\ntarget_load = 2.5'
     cores = "".join(f'\n[[core]]\nname = "{name}"\nexporter = "{url}"\n' for name, url in side.exporters.items())
     return f"""# The demo's settings. The threshold is a real site's; the times are short, because two minutes are.
 [fleet]
@@ -153,8 +169,7 @@ stale_after = "5s"
 [haproxy]
 socket = "{side.socket}"
 backend = "{BACKEND}"
-burst_weight = "auto"
-target_load = 2.5
+{routing}
 check_interval = 0.2
 retries = {_RETRIES}
 

@@ -9,6 +9,7 @@ from burstd.demo.figures import Figures
 from burstd.demo.scenario import Scenario
 from burstd.demo.timeline import Timeline
 from burstd.errors import AskOperator
+from burstd.model.policy import Mode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,8 +93,9 @@ def draw(timeline: Timeline, scenario: Scenario, figures: Figures, path: Path) -
 
 def _title(figures: Figures) -> str:
     own, other = figures.sides["with"], figures.sides["without"]
+    mode = " (spillover)" if figures.mode is Mode.SPILLOVER else ""
     return (
-        f"The same users, with and without burstd: {own.seconds_above_threshold:.0f} s against {other.seconds_above_threshold:.0f} s "
+        f"The same users, with and without burstd{mode}: {own.seconds_above_threshold:.0f} s against {other.seconds_above_threshold:.0f} s "
         f"above load {figures.threshold:g},\n{own.requests:,} requests answered against {other.requests:,}, {own.errors} lost; "
         f"{figures.launched} instances rented, {figures.destroyed} given back"
     )
@@ -120,9 +122,9 @@ def _draw_load(axes: Axes, timeline: Timeline, figures: Figures) -> None:
     if timeline.first_burst is not None and figures.reaction_seconds is not None:
         level = next((load for each in timeline.moments if each.at >= timeline.first_burst and (load := each.loads["with"])), threshold)
         axes.annotate(
-            f"the first instance answers\n{figures.reaction_seconds:.1f} s after the crossing",
+            f"the first instance answers {figures.reaction_seconds:.1f} s\nafter {figures.crossing}",
             (timeline.first_burst, level),
-            xytext=(timeline.first_burst + 0.06 * figures.seconds, threshold / 3),
+            xytext=(timeline.first_burst + 0.06 * figures.seconds, threshold * (1 / 3 if level > threshold / 2 else 2 / 3)),
             fontsize=8,
             arrowprops={"arrowstyle": "->", "color": _INK, "shrinkB": 3, "relpos": (0, 0.5)},
         )

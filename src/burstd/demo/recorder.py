@@ -86,7 +86,7 @@ class Recorder:
             Happening(self._since_start(each["at"]), each["kind"], each["subject"], each["text"]) for each in events
         ]
         above_since = self.status["load"]["above_since"]
-        if self.timeline.crossing is None and above_since is not None:
+        if self.timeline.first_burst is None and above_since is not None:
             self.timeline.crossing = self._since_start(above_since)
         return ""
 

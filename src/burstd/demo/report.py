@@ -11,7 +11,8 @@ from rich import box
 from rich.table import Table
 
 from burstd.demo.figures import Figures
-from burstd.demo.layout import Layout
+from burstd.demo.layout import CORE_LIMIT, Layout
+from burstd.model.policy import Mode
 
 
 def table(figures: Figures) -> Table:
@@ -34,8 +35,18 @@ def table(figures: Figures) -> Table:
 def sentence(figures: Figures) -> str:
     """The instances in one sentence."""
     reaction = figures.reaction_seconds
-    first = "" if reaction is None else f"; the first one answered {reaction:.1f} s after the load had crossed {figures.threshold:g}"
+    first = "" if reaction is None else f"; the first one answered {reaction:.1f} s after {figures.crossing}"
     return f"{figures.launched} instances rented, {figures.destroyed} given back, {figures.orphans} left over{first}."
+
+
+def what_differs(mode: Mode) -> str:
+    """How the two sides differ, in one sentence."""
+    if mode is Mode.SPILLOVER:
+        return (
+            f"with spillover: the side with burstd gives each core server {CORE_LIMIT} requests at once, and what it has no room for "
+            f"goes to the instances; the side without has no limit"
+        )
+    return "by weight: the sides differ by burstd alone"
 
 
 def how_to_look(layout: Layout) -> Iterator[str]:
@@ -46,7 +57,7 @@ def how_to_look(layout: Layout) -> Iterator[str]:
         ("status", "what is the case"),
         ("status --watch", "the same, live"),
         ("status --json", "the same for programs"),
-        ("explain", "why this many instances, why this weight"),
+        ("explain", "why this many instances" + (", why this weight" if layout.mode is Mode.WEIGHTED else "")),
         ("events", "what has happened"),
         ("plan", "what the last cycle planned, and what came of it"),
         ("scale --to 2", "order two instances"),

@@ -16,6 +16,7 @@ from burstd.demo.recorder import Recorder
 from burstd.demo.scenario import Scenario
 from burstd.demo.timeline import Happening, Timeline
 from burstd.demo.traffic import Second
+from burstd.model.policy import Mode
 
 _AROUND: Final = 24
 """Lines beside the chart when four instances are rented: with a chart of twelve it fits on a terminal of 36."""
@@ -150,11 +151,12 @@ def _instances(status: dict[str, Any], *, wide: bool) -> RenderableType:
     for each in instances:
         rate = each["requests_per_second"]
         serving = each["phase"] == "in_service"
+        weight = "" if status["gateway"]["mode"] == Mode.SPILLOVER else f", weight {each['weight']}"
         cells = [
             Text.assemble(("■ " if serving else "□ ", BURST), each["name"], no_wrap=True),
             Text(each["phase"].replace("_", " "), "bold" if serving else "", no_wrap=True),
             Text(f"{each['seconds']:.0f} s", "dim", no_wrap=True),
-            _line("" if rate is None or not serving else f"{rate:.0f} requests/s, weight {each['weight']}"),
+            _line("" if rate is None or not serving else f"{rate:.0f} requests/s{weight}"),
             _line(each["reason"], "dim"),
         ]
         grid.add_row(*cells[: None if wide else -1])

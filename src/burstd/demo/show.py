@@ -17,6 +17,7 @@ from burstd.demo.scenario import FULL, Scenario
 from burstd.demo.screen import Screen
 from burstd.demo.site import Ask, Site
 from burstd.demo.timeline import Timeline
+from burstd.model.policy import Mode
 
 LONGEST: Final = 270.0
 """Seconds from the scenario's start after which it is over, done or not: twice what it takes, within what anybody waits."""
@@ -32,7 +33,7 @@ class Show(AbstractContextManager["Show"]):
         scenario: what happens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a performance can be told
         self,
         client: Callable[[str], Ask],
         screen: Screen,
@@ -40,6 +41,7 @@ class Show(AbstractContextManager["Show"]):
         *,
         keep: bool = False,
         scenario: Scenario = FULL,
+        mode: Mode = Mode.WEIGHTED,
     ) -> None:
         """Get ready; nothing is started yet.
 
@@ -49,12 +51,13 @@ class Show(AbstractContextManager["Show"]):
             interruption: in force; whatever waits here raises its `Interrupted`.
             keep: let the traffic go on after the scenario, and say how to look at it all.
             scenario: what is to happen.
+            mode: how traffic comes to the instances.
         """
         self.scenario = scenario
         self._keep = keep
         self._screen = screen
         self._interruption = interruption
-        self._site = Site(client)
+        self._site = Site(client, mode=mode)
         self._generators: dict[str, Generator] = {}
         self._cleaning = ExitStack()
 
@@ -65,6 +68,7 @@ class Show(AbstractContextManager["Show"]):
             AskOperator: something cannot be started; the line says what to mend.
         """
         self._screen.say("starting two gateways with two core servers each, on loopback, and burstd beside the first")
+        self._screen.say(report.what_differs(self._site.layout.mode))
         with ExitStack() as stack:
             stack.enter_context(self._site)
             self._interruption.wait(0)
@@ -102,7 +106,7 @@ class Show(AbstractContextManager["Show"]):
                 generator.end()
             self._recorder.look_at_traffic()
         orphans = sum(machine.terminated_at is None for machine in self._site.machines())
-        return figures_of(self.timeline, orphans, THRESHOLD)
+        return figures_of(self.timeline, orphans, THRESHOLD, self._site.layout.mode)
 
     def stay(self) -> Never:
         """Go on until somebody ends it; raises as `play` does."""

@@ -1,6 +1,7 @@
 """The site: two gateways with two core servers each, and burstd beside the first; real programs in one scratch folder, on loopback.
 
-Both sides are equal but for burstd. Whatever was started is ended by the end of the block, the cloud's machines too.
+Both sides are equal but for burstd, and with spillover for the limit of its core servers. Whatever was started is ended by the end of
+the block, the cloud's machines too.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from burstd.demo.network import own_network
 from burstd.demo.program import Program
 from burstd.demo.scenario import Scenario
 from burstd.errors import AskOperator, BurstdError, Unreachable
+from burstd.model.policy import Mode
 from burstd.render.haproxy import render
 
 _SOCKET_PATH: Final = 90
@@ -49,17 +51,18 @@ class Site:
         daemon: burstd, once it is started.
     """
 
-    def __init__(self, client: Callable[[str], Ask], *, without: bool = True, most: int = 4) -> None:
+    def __init__(self, client: Callable[[str], Ask], *, without: bool = True, most: int = 4, mode: Mode = Mode.WEIGHTED) -> None:
         """Lay it out; nothing is started yet.
 
         Args:
             client: from a control socket's path to who asks there.
             without: also the side that has no burstd, to compare with.
             most: instances that burstd may rent.
+            mode: how traffic comes to them.
         """
         # A short name, because paths of sockets must be short.
         folder = Path(tempfile.gettempdir(), f"burstd-{secrets.token_hex(4)}")
-        self.layout = Layout(folder, own_network(), most, ("with", "without") if without else ("with",))
+        self.layout = Layout(folder, own_network(), most, ("with", "without") if without else ("with",), mode)
         self.ask = client(str(self.layout.control))
         self.daemon: Program | None = None
         self._programs: dict[str, Program] = {}
@@ -154,7 +157,7 @@ class Site:
     def _start_gateway(self, side: Side) -> None:
         haproxy = _haproxy()
         file = self.layout.folder / f"{side.program}.cfg"
-        file.write_text(render(gateway_config(side)))
+        file.write_text(render(gateway_config(self.layout, side)))
         # -W: a master in the foreground, whose worker a SIGUSR2 replaces.
         gateway = self._start(side.program, [haproxy, "-W", "-f", str(file)])
         self._wait(gateway, lambda: _serves(*side.gateway), "does not answer")

@@ -58,7 +58,8 @@ class Timeline:
         moments: about one a second.
         traffic: the generators' seconds, by side.
         happenings: burstd's events since it was started, oldest first.
-        crossing: when the load of the core first stood above the threshold in a cycle of burstd's; None: never yet.
+        crossing: since when, before a burst server first answered, burstd had found the core full: its load above the threshold, or
+            requests that waited for it; None: never yet.
         first_burst: when a burst server first answered; None: never yet.
     """
 
