@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from burstd.adapters.haproxy import HAProxyGateway
-from burstd.adapters.haproxy.configuration import redispatches, stats_timeout
+from burstd.adapters.haproxy.configuration import has_option, stats_timeout
 from burstd.errors import Unreachable
 from tests.haproxy_process import BACKEND, HAProxy, haproxy, is_ours
 from tests.haproxy_versions import per_version
@@ -150,7 +150,7 @@ BARE = "backend app\n server a 127.0.0.1:80\n"
     ],
 )
 def test_redispatch_is_inherited_as_haproxy_does(text: str, found: bool | None) -> None:  # noqa: FBT001 - a parametrized value
-    assert redispatches(text, "app") is found
+    assert has_option(text, "app", "redispatch") is found
 
 
 @pytest.mark.parametrize(

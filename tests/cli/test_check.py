@@ -128,6 +128,20 @@ def test_a_2_x_haproxy_whose_file_nobody_names_is_a_warning(gateway: Site, setti
     assert ["option redispatch" in line for line in warnings(ran)] == [True]
 
 
+def test_several_standbys_that_haproxy_is_not_told_to_use_together_are_a_warning(gateway: Site, settings: Document, tmp_path: Path) -> None:
+    settings["fleet"]["standby"] = 2
+    ran = check(gateway, settings)
+    assert ran.returncode == 0
+    assert ["backend app_cluster has no `option allbackups`" in line for line in warnings(ran)] == [True]
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(gateway.haproxy.config.read_text().replace("option redispatch", "option redispatch\n    option allbackups"))
+    settings["haproxy"]["config_file"] = str(file)
+    assert warnings(check(gateway, settings)) == []
+    settings["fleet"]["standby"] = 1
+    settings["haproxy"]["config_file"] = str(gateway.haproxy.config)
+    assert warnings(check(gateway, settings)) == []
+
+
 def test_a_core_server_that_haproxy_calls_down_is_a_warning(gateway: Site, settings: Document) -> None:
     gateway.haproxy.command("set server app_cluster/core-2 state maint")
     try:

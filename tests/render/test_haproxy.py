@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from burstd.adapters.haproxy.configuration import redispatches
+from burstd.adapters.haproxy.configuration import has_option
 from burstd.errors import InvalidSettings
 from burstd.render.haproxy import BackendConfig, CoreLine, HAProxyConfig, render
 from tests.haproxy_versions import found
@@ -203,7 +203,7 @@ def test_short_times_keep_their_milliseconds() -> None:
 
 
 def test_burstds_own_check_finds_redispatch_in_it() -> None:
-    assert redispatches(render(CONFIG), "app_cluster") is True
+    assert has_option(render(CONFIG), "app_cluster", "redispatch") is True
 
 
 @pytest.mark.parametrize(
@@ -245,5 +245,5 @@ def test_the_gateway_of_the_article_as_we_mended_it_is_accepted(tmp_path: Path) 
     shipped = Path(__file__).resolve().parents[2] / "config" / "haproxy.cfg"
     text = shipped.read_text()
     accepted(text, tmp_path)
-    assert redispatches(text, "app_cluster") is True
-    assert redispatches(text, "static_cluster") is True
+    assert has_option(text, "app_cluster", "redispatch") is True
+    assert has_option(text, "static_cluster", "redispatch") is True

@@ -18,6 +18,7 @@ from typing import Final
 
 from burstd.adapters.clock import SystemClock
 from burstd.adapters.haproxy.answers import SAFE_REMOVAL
+from burstd.adapters.haproxy.configuration import has_option
 from burstd.adapters.haproxy.problems import Problems
 from burstd.adapters.libcloud import caution
 from burstd.adapters.libcloud import probe as probe_pool
@@ -139,6 +140,7 @@ def _haproxy(settings: Settings) -> Iterator[Finding]:
             "name HAProxy's file",
         )
     yield from _limits(settings, routing, view)
+    yield from _standbys(settings, routing)
     yield from _core_servers(settings, view)
 
 
@@ -157,6 +159,19 @@ def _limits(settings: Settings, routing: RoutingPolicy, view: GatewayView) -> It
         limited = [row.name for row in servers if row.name in cores and row.maxconn]
         if limited and backend.maxconn is None:
             yield _fail("haproxy", Problems(settings.haproxy.socket, backend.joined).unlimited(limited))
+
+
+def _standbys(settings: Settings, routing: RoutingPolicy) -> Iterator[Finding]:
+    """Where nobody has told HAProxy to use all servers listed as `backup`, it uses the first of them alone."""
+    file, standbys = settings.haproxy.config_file, settings.fleet.standby
+    text = "" if file is None or standbys <= 1 else file.read_text(errors="replace")
+    for name in (each.joined for each in routing.backends):
+        if has_option(text, name, "allbackups") is False:
+            yield _warning(
+                "haproxy",
+                f"fleet.standby {standbys}: backend {name} has no `option allbackups`, so only one of them serves when the core is dead; "
+                f"add it in {file}",
+            )
 
 
 def _exporter(settings: Settings, core: CoreSettings) -> Iterator[Finding]:

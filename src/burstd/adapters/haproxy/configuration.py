@@ -25,8 +25,8 @@ STATS_TIMEOUT: Final = 10.0
 """HAProxy's own `stats timeout`, seconds."""
 
 
-def redispatches(text: str, backend: str) -> bool | None:
-    """Whether `option redispatch` is in force for the backend; None where the text does not define that backend.
+def has_option(text: str, backend: str, option: str) -> bool | None:
+    """Whether `option OPTION` is in force for the backend; None where the text does not define that backend.
 
     A `defaults` section starts from the one it names with `from`, or from nothing; a backend from the one that it names, or from
     the last before it.
@@ -39,9 +39,9 @@ def redispatches(text: str, backend: str) -> bool | None:
         if words[0] in SECTIONS:
             parent = words[words.index("from") + 1 :][:1] if "from" in words else []
             here = named.get(parent[0], False) if parent else last and kind != "defaults"
-        elif words[:2] == ["option", "redispatch"]:
+        elif words[:2] == ["option", option]:
             here = True
-        elif words[:3] == ["no", "option", "redispatch"]:
+        elif words[:3] == ["no", "option", option]:
             here = False
         if kind == "defaults":
             last = named[name] = here

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Version, parse_backends, parse_info, parse_stat
 from burstd.adapters.haproxy.commands import Commands, first_line
-from burstd.adapters.haproxy.configuration import redispatches, stats_timeout
+from burstd.adapters.haproxy.configuration import has_option, stats_timeout
 from burstd.adapters.haproxy.problems import Problems
 from burstd.adapters.haproxy.runtime import Conversation, converse
 from burstd.errors import Misconfigured
@@ -95,7 +95,7 @@ def _configuration(
     if silence is not None and silence < deadline:
         yield problems.short_timeout(config_file, silence, deadline)
     for name in backends:
-        redispatching = redispatches(text, name)
+        redispatching = has_option(text, name, "redispatch")
         if redispatching is None:
             yield problems.of(name).elsewhere(config_file)
         elif not redispatching and version is not None and version < SAFE_REMOVAL:
