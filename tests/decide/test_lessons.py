@@ -49,10 +49,10 @@ def test_what_was_learned_is_stored_and_a_new_process_decides_with_it() -> None:
 
 def test_no_time_and_no_window_goes_over_a_restart() -> None:
     full = replace(
-        LEARNED, above_since=NOW - 9, below_since=NOW - 9, proposals=((NOW - 9, 2),), trimmed_at=NOW - 5, watched_since=NOW - 999
+        LEARNED, above_since=NOW - 9, below_since=NOW - 9, proposals=((NOW - 9, 2),), weighed_at=NOW - 5, watched_since=NOW - 999
     )
     first = restarted(after(full).learned).memory
-    assert (first.above_since, first.watched_since, first.trimmed_at) == (None, NOW, None)
+    assert (first.above_since, first.watched_since, first.weighed_at) == (None, NOW, NOW)
     assert all(at == NOW for at, _ in first.proposals)
 
 

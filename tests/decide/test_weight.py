@@ -13,7 +13,7 @@ from burstd.decide.queueing import mean_load, rate_at, utilisation_at
 from burstd.decide.traffic import rate, undamped, work
 from burstd.model.decision import Decision, Memory, Traffic
 from burstd.model.fleet import Instance, Phase
-from burstd.model.gateway import ServerStatus
+from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
@@ -116,6 +116,13 @@ def test_an_overload_of_both_is_shared_evenly() -> None:
     assert share(made.weight, 1) == pytest.approx(1 / 3, abs=0.02)
 
 
+def test_what_few_requests_cost_an_instance_is_no_measure_of_it() -> None:
+    site = Site(member(1))
+    site.cost[site.bursts[0].name] = 4 * WORK
+    site.watch(20, core=70, burst=10)  # less than a quarter of a core's
+    assert site.bursts[0].name not in site.memory.work
+
+
 def test_slow_burst_servers_get_only_what_they_can_carry() -> None:
     site = Site(member(1))
     site.cost[site.bursts[0].name] = 4 * WORK
@@ -125,13 +132,13 @@ def test_slow_burst_servers_get_only_what_they_can_carry() -> None:
 
 
 def test_what_an_instance_shows_while_it_warms_up_says_nothing_about_it() -> None:
-    site = Site(member(1, joined_at=NOW))
+    site = Site(member(1, joined_at=NOW), load=4.5)
     site.cost[site.bursts[0].name] = 4 * WORK
     assert share(site.watch(20, core=300, burst=100).weight or 0, 1) == pytest.approx(1 / 3, abs=0.02)
 
 
 def test_a_new_instance_counts_by_its_cpus_from_its_first_reading_on() -> None:
-    site = Site(member(1, joined_at=NOW))
+    site = Site(member(1, joined_at=NOW), load=4.5)
     large = replace(site.snapshot(), bursts={site.bursts[0].name: Sample(site.now, 0.0, 2 * CPUS, 0.0)})
     site.watch(20, core=300, burst=100)
     made = decided(replace(large, now=site.now, cores=site.snapshot().cores, gateway=site.snapshot().gateway, memory=site.memory), AUTO)
@@ -146,11 +153,30 @@ def test_an_instance_that_does_not_say_its_cpus_counts_like_a_core() -> None:
     assert share(decided(unknown, AUTO).weight or 0, 1) == pytest.approx(1 / 3, abs=0.02)
 
 
-def test_a_joining_server_shares_the_weight_from_the_start() -> None:
-    alone = Site(member(1)).watch(20, core=90, burst=20).weight
-    joined = Site(member(1), member(2, Phase.JOINING)).watch(20, core=90, burst=20).weight
-    assert alone is not None
-    assert joined == pytest.approx(alone / 2, rel=0.1)  # the tolerance
+def test_a_joining_server_shares_the_weight_from_the_cycle_on_that_makes_it_ready() -> None:
+    bursts = member(1), member(2, Phase.JOINING)
+    alone = Site(bursts[0])
+    weight = alone.watch(20, core=90, burst=20).weight
+    assert weight is not None
+    not_yet = row(bursts[1], ServerStatus.DRAIN, passing=False)
+    for line, heads in ((not_yet, 1), (replace(not_yet, passing=True), 2)):
+        view = replace(alone.snapshot(), fleet=bursts)
+        assert isinstance(view.gateway, GatewayView)
+        rows_then = gateway(*view.gateway.backends[0].servers, line)
+        made = decided(replace(view, gateway=replace(rows_then, pid=alone.process)), AUTO)
+        assert made.weight == pytest.approx(weight / heads, rel=0.1)  # the tolerance
+
+
+def test_a_server_that_is_down_shares_no_weight() -> None:
+    site = Site(member(1), member(2))
+    both = site.watch(20, core=90, burst=10).weight
+    snapshot = site.snapshot()
+    assert isinstance(snapshot.gateway, GatewayView)
+    servers = snapshot.gateway.backends[0].servers
+    down = gateway(*servers[:-1], replace(servers[-1], status=ServerStatus.DOWN, passing=False))
+    alone = decided(replace(snapshot, gateway=replace(down, pid=site.process)), AUTO).weight
+    assert both is not None
+    assert alone == pytest.approx(2 * both, rel=0.1)
 
 
 def test_a_small_change_of_the_weight_is_left_alone() -> None:
@@ -159,16 +185,29 @@ def test_a_small_change_of_the_weight_is_left_alone() -> None:
     assert site.watch(60, core=90.5, burst=30).weight == before
 
 
-def test_a_core_that_stands_above_its_target_is_given_less_than_reckoned() -> None:
-    site = Site(member(1), load=5.0)
-    site.watch(60, core=90, burst=30)
+def test_a_core_whose_load_tells_more_than_its_cpus_is_given_less_than_reckoned() -> None:
+    site = Site(member(1), load=7.0)
+    site.watch(120, core=75, burst=30)
     assert site.memory.trim < 0.95
 
 
-def test_a_core_that_stands_below_its_target_is_given_more_than_reckoned_within_bounds() -> None:
+def test_a_core_whose_load_tells_less_than_its_cpus_is_given_more_than_reckoned_within_bounds() -> None:
     site = Site(member(1), load=1.0)
-    site.watch(900, core=90, burst=30)
+    site.watch(1800, core=75, burst=30)
     assert site.memory.trim == 1.5
+    assert (site.watch(5, core=75, burst=30).core_capacity or 0) * WORK / CPUS == pytest.approx(0.95)  # and no CPU is planned fuller
+
+
+def test_the_queue_of_a_saturated_core_tells_nothing_of_its_curve() -> None:
+    site = Site(member(1), load=50.0)
+    site.watch(120, core=99, burst=30)
+    assert site.memory.trim == 1.0
+
+
+def test_the_curve_is_learned_before_there_is_any_instance() -> None:
+    site = Site(load=7.0)
+    site.watch(120, core=75)
+    assert site.memory.trim < 0.95
 
 
 def test_a_reload_of_haproxy_starts_the_counters_anew_and_keeps_what_was_learned() -> None:
@@ -244,14 +283,6 @@ def test_a_short_history_cannot_be_undamped() -> None:
     assert undamped(()) is None
     assert undamped(traffic((0, 0, None, 1.0), (5, 0, None, 2.0))) is None
     assert undamped(traffic((0, 0, None, 1.0), (30, 0, None, 2.0)), since=20) is None
-
-
-def test_what_the_cores_showed_before_the_last_instance_came_does_not_move_the_trim() -> None:
-    site = Site(member(1, joined_at=NOW + 55), load=9.0)
-    site.watch(60, core=90, burst=30)
-    assert site.memory.trim == 1.0
-    site.watch(60, core=90, burst=30)
-    assert site.memory.trim < 1.0
 
 
 @given(cpus=st.integers(1, 128), load=st.floats(0.01, 500))

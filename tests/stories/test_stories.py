@@ -348,7 +348,7 @@ def test_when_an_intent_cannot_be_stored_nothing_is_done(monkeypatch: pytest.Mon
     assert made.report.skipped != ()
 
 
-def busy(site: Theatre, seconds: float, *, core: int = 90, burst: int = 20) -> None:
+def busy(site: Theatre, seconds: float, *, core: int = 67, burst: int = 20) -> None:
     """Serve so many requests/s on each server, 40 ms of CPU each on the cores, which stand at their target."""
     for _ in range(int(seconds / STEP)):
         for server in site.gateway.servers.values():

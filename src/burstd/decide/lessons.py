@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from burstd.decide.weight import LARGEST, TRIM_RANGE
+from burstd.decide.capacity import TRIM_RANGE
+from burstd.decide.weight import LARGEST
 from burstd.model.decision import Memory
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot

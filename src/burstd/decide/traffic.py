@@ -1,13 +1,14 @@
 """Rates from counters: requests/s, CPU seconds per request, and the load behind the damped average.
 
-HAProxy's counters start at zero with every new process and every server added anew, so a history is valid only within one
-process and only while its counter grows.
+HAProxy counts a request when it is answered, so a queue that grows would hide what comes: what is open counts too. Its counters start
+at zero with every new process and every server added anew, so a history is valid only within one process and while its counter grows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
 
 from burstd.model.decision import Traffic
 from burstd.model.fleet import Phase
@@ -25,6 +26,14 @@ _SPACING = 0.9
 """Seconds between two kept points: bounds the history at about 80 however short the poll interval is."""
 _RATE_WINDOW = 10.0
 """Seconds over which a request rate is taken: long enough to be calm, short enough to follow a burst."""
+_CALM_WINDOW = 20.0
+"""Seconds over which demand is taken while it is steady: less scatter than over the window above, and late by ten seconds only."""
+_STEADY = 3.0
+"""Standard deviations of a Poisson count: further away is no scatter any more."""
+_SURGE = 0.05
+"""A relative change of the demand below this moves a load by less than the average's own scatter."""
+_NEWEST = 4.0
+"""Seconds; a poll or so: a step of the demand is followed within the cycle that sees it."""
 _ENOUGH_REQUESTS = 30
 """Fewer than this say too little about the work per request."""
 _DAMPING = 60.0
@@ -48,8 +57,12 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
     readings: dict[str, Reading | None] = {core.server: snapshot.cores.get(core.name) for core in policy.cores}
     readings |= {each.name: snapshot.bursts.get(each.name) for each in snapshot.fleet if each.phase is Phase.IN_SERVICE}
     requests: dict[str, int] = {}
-    for _, row in view.lines:
-        requests[instance_of(row.name)] = requests.get(instance_of(row.name), 0) + row.requests
+    arrived: dict[str, dict[str, int]] = {}
+    for backend, row in view.lines:
+        name = instance_of(row.name)
+        requests[name] = requests.get(name, 0) + row.requests
+        places = arrived.setdefault(name, {})
+        places[backend] = places.get(backend, 0) + row.requests + row.sessions + row.queued
     histories: dict[str, History] = {}
     for name in requests.keys() & readings.keys():
         reading = readings[name]
@@ -59,6 +72,7 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
             requests=requests[name],
             busy_seconds=sample.busy_seconds if sample else None,
             load1=sample.load1 if sample else None,
+            arrived=arrived[name],
         )
         histories[name] = _append(known.get(name, ()), point)
     return histories, process
@@ -84,6 +98,43 @@ def rate(history: History) -> float | None:
     return (last.requests - first.requests) / span if span > 0 else None
 
 
+def demand(histories: Sequence[History], backends: Collection[str]) -> float | None:
+    """Requests/s that come to these servers in these backends, answered or not; None until there are two points.
+
+    While it is steady it is taken over a long window; where the newer requests say otherwise, over a shorter one.
+    """
+    calm, quick, newest = (_came(histories, backends, window) for window in (_CALM_WINDOW, _RATE_WINDOW, _NEWEST))
+    if calm is None or quick is None or newest is None:
+        return None
+    chosen = quick if abs(quick - calm) > _scatter(calm, _RATE_WINDOW) else calm
+    return newest if newest > chosen + _scatter(chosen, _NEWEST) else chosen
+
+
+def _scatter(rate: float, window: float) -> float:
+    """By how much a rate over a window may differ from the true one, requests/s."""
+    return _STEADY * math.sqrt(rate / window) + _SURGE * rate
+
+
+def _came(histories: Sequence[History], backends: Collection[str], window: float) -> float | None:
+    """Requests/s over the last seconds, `window` of them or as many as the longest history has."""
+    longest = max(histories, key=len, default=())
+    if len(longest) < 2:  # noqa: PLR2004 - a rate takes two points
+        return None
+    last = longest[-1]
+    first = next((each for each in reversed(longest[:-1]) if last.at - each.at >= window), longest[0])
+    came = 0
+    for history in filter(None, histories):
+        # A server that came later has counted from zero since.
+        start = history[max(0, bisect_right(history, first.at, key=lambda each: each.at) - 1)]
+        came += sum(history[-1].arrived.get(name, 0) - start.arrived.get(name, 0) for name in backends)
+    return max(0.0, came / (last.at - first.at))
+
+
+def served(history: History) -> int:
+    """Requests answered over the history."""
+    return history[-1].requests - history[0].requests if history else 0
+
+
 def work(history: History) -> float | None:
     """CPU seconds per request over the history; None where too few requests or no CPU seconds are known."""
     points = [each for each in history if each.busy_seconds is not None]
@@ -102,11 +153,16 @@ def undamped(history: History, since: float = -math.inf) -> float | None:
     """
     earliest = max(since, history[-1].at - _UNDAMP_OVER) if history else since
     points = [each for each in history if each.load1 is not None and each.at >= earliest]
-    if not points:
-        return None
-    first, last = points[0], points[-1]
-    span = last.at - first.at
+    span = points[-1].at - points[0].at if points else 0.0
     if span < _UNDAMP_FROM:
         return None
+    first, last = points[0], points[-1]
     left = math.exp(-span / _DAMPING)
     return max(0.0, ((last.load1 or 0.0) - (first.load1 or 0.0) * left) / (1 - left))
+
+
+def busy(history: History) -> float | None:
+    """CPUs that were busy, on average over the time that `undamped` looks at; None where unknown."""
+    points = [each for each in history if each.busy_seconds is not None and each.at >= history[-1].at - _UNDAMP_OVER]
+    span = points[-1].at - points[0].at if points else 0.0
+    return ((points[-1].busy_seconds or 0.0) - (points[0].busy_seconds or 0.0)) / span if span >= _UNDAMP_FROM else None

@@ -86,12 +86,14 @@ class Traffic:
         requests: requests since the server was added.
         busy_seconds: CPU seconds of its machine; None where unknown.
         load1: load average; None where unknown.
+        arrived: by backend, requests since the server was added, those that are not answered yet included.
     """
 
     at: float
     requests: int
     busy_seconds: float | None
     load1: float | None
+    arrived: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,9 @@ class Memory:
         process: (pid, start) of the HAProxy that the counters belong to.
         work: learned CPU seconds per request, by server name.
         trim: correction of the learned capacity by the load really seen; 1.0: none.
-        trimmed_at: when the trim was last moved.
+        weighed_at: when the weights were last solved.
+        share: the burst servers' share of the requests as it was solved then, 0..1.
+        skew: by backend, how many times their weights' worth the burst servers get there; a missing one: just that.
         weights: by backend, the weights decided last; empty before the first.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
@@ -128,7 +132,9 @@ class Memory:
     process: tuple[int, float] | None = None
     work: Mapping[str, float] = field(default_factory=dict)
     trim: float = 1.0
-    trimmed_at: float | None = None
+    weighed_at: float | None = None
+    share: float = 0.0
+    skew: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

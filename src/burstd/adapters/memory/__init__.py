@@ -13,6 +13,7 @@ from burstd.adapters.memory.cloud import MemoryCloud
 from burstd.adapters.memory.gateway import MemoryGateway, MemoryServer
 from burstd.adapters.memory.readings import MemoryContent, MemoryLoad
 from burstd.adapters.memory.roster import MemoryRoster
+from burstd.adapters.memory.traffic import MemoryTraffic, Strength
 from burstd.adapters.memory.world import CreateTrouble, DestroyTrouble, ListTrouble, Machine, MemoryClock, MemoryPool, MemoryWorld
 
 __all__ = [
@@ -29,5 +30,7 @@ __all__ = [
     "MemoryPool",
     "MemoryRoster",
     "MemoryServer",
+    "MemoryTraffic",
     "MemoryWorld",
+    "Strength",
 ]

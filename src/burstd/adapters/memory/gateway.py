@@ -81,6 +81,7 @@ class MemoryGateway:
     Attributes:
         backends: by name, and in each the servers by name, in HAProxy's order.
         queued: requests in the main backend's own queue.
+        balance: the algorithm of all of them.
         failure: raised by every reading and edit while it is set: HAProxy is away, or not set up.
         refuse: asked for each edit; a fault it returns is that edit's answer, and the edit is not carried out.
         breaks_after: carry out so many edits, then lose the connection; None: do not.
@@ -103,6 +104,7 @@ class MemoryGateway:
         """
         self.backends: dict[str, dict[str, MemoryServer]] = {name: {} for name in backends}
         self.queued = 0
+        self.balance = "roundrobin"
         self.failure: BurstdError | None = None
         self.refuse: Callable[[GatewayEdit], Fault | None] = lambda _edit: None
         self.breaks_after: int | None = None
@@ -155,7 +157,7 @@ class MemoryGateway:
                     tuple(_row(each) for each in servers.values()),
                     requests=self._requests[name],
                     queued=self.queued if servers is self.servers else 0,
-                    balance="roundrobin",
+                    balance=self.balance,
                 )
                 for name, servers in self.backends.items()
             ),
