@@ -17,7 +17,7 @@ from tests.exporter_process import node_exporter
 from tests.haproxy_process import HAProxy, haproxy
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.waiting import wait_until
-from tests.web import WebServer
+from tests.web import CHECK_PATH, WebServer
 
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "burstd")
@@ -66,6 +66,19 @@ class Site:
     def write(self, settings: Document) -> None:
         """Write the settings file."""
         self.config.write_text(as_toml(settings))
+
+    def render_gateway(self, mode: str, **core: Any) -> None:
+        """Give HAProxy the file that `burstd render haproxy` makes of the settings, and have it reload; `core` is said of every core."""
+        for table, server in zip(self.settings["core"], self.cores, strict=True):
+            table.update(address=server.host, port=server.port, **core)
+        self.settings["haproxy"]["mode"] = mode
+        self.settings["pool"][0]["check_path"] = CHECK_PATH
+        bind = f"{self.haproxy.host}:{self.haproxy.port}"
+        self.settings["render"] = {"bind": bind, "user": "", "group": "", "chroot": "", "log": "", "maxconn": 400}
+        self.write(self.settings)
+        ran = self.burstd("render", "haproxy", "--output", str(self.haproxy.config), "--force")
+        assert ran.returncode == 0, ran.stderr
+        self.haproxy.reload()
 
     def burstd(self, *arguments: str, **environment: str) -> Ran:
         """Run a verb to its end."""
@@ -138,6 +151,8 @@ def _value(value: object) -> str:
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {_value(inner)}" for key, inner in value.items()) + "}"
     return str(value)

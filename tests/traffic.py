@@ -17,10 +17,11 @@ PAUSE = 0.005
 class Traffic:
     """What `traffic` yields: the answers so far, by who served them, and everything that was no 200."""
 
-    def __init__(self, host: str, port: int, *, threads: int, keep_alive: bool) -> None:
+    def __init__(self, host: str, port: int, path: str, *, threads: int, keep_alive: bool) -> None:
         self.served_by: Counter[str] = Counter()
         self.errors: list[str] = []
         self._address = (host, port)
+        self._path = path
         self._keep_alive = keep_alive
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -61,7 +62,7 @@ class Traffic:
         connection.close()
 
     def _ask(self, connection: http.client.HTTPConnection) -> None:
-        connection.request("GET", "/", headers={} if self._keep_alive else {"Connection": "close"})
+        connection.request("GET", self._path, headers={} if self._keep_alive else {"Connection": "close"})
         answer = connection.getresponse()
         answer.read()
         if answer.status == http.client.OK:
@@ -76,9 +77,9 @@ class Traffic:
 
 
 @contextmanager
-def traffic(host: str, port: int, *, threads: int = 3, keep_alive: bool = True) -> Iterator[Traffic]:
+def traffic(host: str, port: int, path: str = "/", *, threads: int = 3, keep_alive: bool = True) -> Iterator[Traffic]:
     """Traffic until the end of the block, the first answers already there."""
-    running = Traffic(host, port, threads=threads, keep_alive=keep_alive)
+    running = Traffic(host, port, path, threads=threads, keep_alive=keep_alive)
     running.start()
     try:
         running.more(5)

@@ -53,6 +53,14 @@ def server(*options: str) -> Iterator[Server]:
             running.kill()
 
 
+def test_it_serves_on_every_port_that_it_is_given() -> None:
+    with socket.create_server((own_address(), 0)) as free:
+        further = free.getsockname()[1]
+    with server("--port", str(further), "--service-ms", "0") as started:
+        for port in (started.port, further):
+            assert requests.get(f"http://{started.host}:{port}/", timeout=30).headers["X-Served-By"] == "web-7"
+
+
 def listens(started: Server) -> bool:
     with socket.socket() as knock:
         return knock.connect_ex((started.host, started.metrics_port)) == 0

@@ -14,6 +14,7 @@ from burstd.control import documents
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Orders
 from burstd.model.plans import Plan, Report
+from burstd.model.policy import BackendPolicy, Mode, RoutingPolicy
 from burstd.model.turn import Turn
 from tests.turns import NOW, POLICY, quiet_turn, rich_turn
 
@@ -153,3 +154,21 @@ def test_a_dry_runs_plan_is_shown_as_planned() -> None:
 )
 def test_a_span_is_as_exact_as_people_want_it(seconds: float | None, text: str) -> None:
     assert span(seconds) == text
+
+
+def test_the_weights_of_several_backends_are_told_by_name() -> None:
+    document = status(rich_turn())
+    (main,) = document["gateway"]["backends"]
+    assert "weight 40 each" in plain(document)
+    document["gateway"]["backends"] = [main, {**main, "name": "static_cluster", "burst_weight": 80}]
+    assert "weight 40 in app_cluster, 80 in static_cluster" in plain(document)
+
+
+def test_with_spillover_there_is_no_weight_to_tell() -> None:
+    spilling = replace(POLICY, routing=RoutingPolicy(Mode.SPILLOVER, (BackendPolicy("app_cluster", "app_cloud"),)))
+    told = plain(documents.status(rich_turn(), spilling) | {"age_seconds": 1.0})
+    assert "spilt over to burst servers" in told
+    assert " each" not in told
+    why = click.unstyle("\n".join(explain_lines(documents.explain(rich_turn(), spilling))))
+    assert "How requests are routed\n  spillover: " in why
+    assert "Why weight" not in why

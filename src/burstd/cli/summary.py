@@ -122,9 +122,13 @@ def traffic(status: Document) -> Cell:
         return Cell("unknown: HAProxy cannot be read", "bad")
     rates = [each for each in (gateway["core_rate"], gateway["burst_rate"]) if each is not None]
     parts = [f"{sum(rates):.1f} requests/s" if rates else "no rate known yet"]
+    spills = gateway["mode"] == "spillover"
     if gateway["burst_share"] is not None:
-        parts.append(f"{gateway['burst_share']:.0%} to burst servers")
-    if gateway["burst_weight"] is not None:
+        parts.append(f"{gateway['burst_share']:.0%} {'spilt over ' if spills else ''}to burst servers")
+    weights = {each["name"]: each["burst_weight"] for each in gateway["backends"] if each["burst_weight"] is not None}
+    if len(weights) > 1 and not spills:
+        parts.append(f"weight {', '.join(f'{weight} in {name}' for name, weight in weights.items())}")
+    elif gateway["burst_weight"] is not None and not spills:
         parts.append(f"weight {gateway['burst_weight']} each")
     if gateway["queued"]:
         parts.append(f"{gateway['queued']} queued")
@@ -171,7 +175,7 @@ def _number(value: float | None, form: str = "") -> Cell:
 def _server(each: Document) -> list[Cell]:
     """STATUS, WEIGHT, REQ/S, SESSIONS."""
     status = each["status"]
-    text = UNKNOWN if status is None else status + (" (backup)" if each["backup"] else "")
+    text = UNKNOWN if status is None else status + (" (backup)" if each["backup"] else "") + (" by hand" if each.get("by_hand") else "")
     return [
         Cell(text, _STATUSES.get(status or "", "dim")),
         _number(each["weight"]),

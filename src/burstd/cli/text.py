@@ -52,7 +52,8 @@ def explain_lines(document: Document) -> Iterator[str]:
     wishes = [f"{each['source']} wishes {each['count']} ({each['direction']}): {each['reason']}" for each in number["proposals"]]
     title = f"Why {number['desired']} instances ({number['current']} now, {number['min']} to {number['max']} allowed)"
     yield from _list(title, [*number["reasons"], *wishes])
-    yield from _list(f"Why weight {'as it is' if weight['wanted'] is None else weight['wanted']}", _weight_reasons(weight))
+    wanted = "as it is" if weight["wanted"] is None else weight["wanted"]
+    yield from _list("How requests are routed" if weight["mode"] == "spillover" else f"Why weight {wanted}", _weight_reasons(weight))
     yield from _list("Orders in force", filter(None, (override(document), pause(document))))
     yield from _list("What is waited for", document["waiting"])
     yield from _list("Instances", map(_instance, document["instances"]))

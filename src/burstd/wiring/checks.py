@@ -27,7 +27,7 @@ from burstd.errors import AskOperator, Retry
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample, Target
-from burstd.model.policy import RoutingPolicy
+from burstd.model.policy import Mode, RoutingPolicy
 from burstd.settings import Settings
 from burstd.settings.sections import CoreSettings, PoolSettings
 from burstd.wiring import cloud_pool, gateway_of, load_of
@@ -141,6 +141,8 @@ def _haproxy(settings: Settings) -> Iterator[Finding]:
         )
     yield from _limits(settings, routing, view)
     yield from _standbys(settings, routing)
+    if routing.mode is Mode.SPILLOVER:
+        yield from _spillover(settings, routing, view)
     yield from _core_servers(settings, view)
 
 
@@ -171,6 +173,26 @@ def _standbys(settings: Settings, routing: RoutingPolicy) -> Iterator[Finding]:
                 "haproxy",
                 f"fleet.standby {standbys}: backend {name} has no `option allbackups`, so only one of them serves when the core is dead; "
                 f"add it in {file}",
+            )
+
+
+def _spillover(settings: Settings, routing: RoutingPolicy, view: GatewayView) -> Iterator[Finding]:
+    """HAProxy spills over what the core's limits leave out, and what the instances' limits say tells burstd when they are full."""
+    cores = {core.server_name for core in settings.core}
+    for backend in routing.backends:
+        servers = next((each.servers for each in view.backends if each.name == backend.name), ())
+        unlimited = [row.name for row in servers if row.name in cores and not row.maxconn]
+        if unlimited:
+            yield _warning(
+                "haproxy",
+                f"haproxy.backend {backend.name}: {', '.join(unlimited)} without a maxconn, so nothing ever spills over; write it on each "
+                f"server's line (burstd render haproxy --mode spillover shows how) and reload HAProxy",
+            )
+        if backend.maxconn is None:
+            yield _warning(
+                "haproxy",
+                f"haproxy.maxconn: not set for {backend.joined}, so one request there makes the instances count as full; "
+                f"set how many each serves well at once",
             )
 
 

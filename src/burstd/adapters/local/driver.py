@@ -62,6 +62,7 @@ class LocalNodeDriver(NodeDriver):
         network: str = "127.1.0.0/24",
         port: int = 8080,
         metrics_port: int = 9100,
+        further_ports: Sequence[int] = (),
         capacity: int = 8,
         boot_seconds: float = 5.0,
         service_ms: float = 40.0,
@@ -75,6 +76,7 @@ class LocalNodeDriver(NodeDriver):
             network: loopback addresses to give to machines, one each.
             port: on which every machine serves.
             metrics_port: on which every machine publishes its metrics.
+            further_ports: on which every machine serves too, for a fleet that serves several backends.
             capacity: machines at once; beyond it the cloud is out of stock.
             boot_seconds: from the create to an address and an open port.
             service_ms: mean time that a request holds one of a machine's workers, milliseconds.
@@ -88,7 +90,8 @@ class LocalNodeDriver(NodeDriver):
             raise ValueError(f"network {network} is not one of loopback addresses (127.0.0.0/8)")
         self._folder = Path(state_dir).absolute()
         self._machines = Machines(self._folder)
-        self._ports = (port, metrics_port)
+        self._ports = (port, *further_ports)
+        self._metrics_port = metrics_port
         self._capacity = capacity
         self._boot_seconds = boot_seconds
         self._service_ms = service_ms
@@ -210,18 +213,17 @@ class LocalNodeDriver(NodeDriver):
                 raise _refusal(500, f"InsufficientInstanceCapacity: this host cannot start a process: {error}") from error
 
     def _command(self, machine: Machine, lock: int) -> list[str]:
-        port, metrics_port = self._ports
         options = {
             "--name": machine.name,
             "--address": machine.address,
-            "--port": port,
-            "--metrics-port": metrics_port,
+            "--metrics-port": self._metrics_port,
             "--workers": SIZES[machine.size][0],
             "--service-ms": self._service_ms,
             "--boot-seconds": self._boot_seconds,
             "--lock-fd": lock,
         }
-        words = [str(word) for pair in options.items() for word in pair]
+        ports = (("--port", port) for port in self._ports)
+        words = [str(word) for pair in (*options.items(), *ports) for word in pair]
         return [sys.executable, "-P", "-m", "burstd.adapters.local.server", *words]
 
     def _node(self, machine: Machine) -> Node:

@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw = random.Random()  # noqa: S311 - service times, no secret
     service = (lambda: mean) if options.service == "fixed" or mean == 0 else (lambda: draw.expovariate(1 / mean))
     application = Application(options.name, options.workers, service)
-    doors = [Door((options.address, options.port), WebExchange, application)]
+    doors = [Door((options.address, port), WebExchange, application) for port in options.port]
     if options.metrics_port is not None:
         doors.append(Door((options.address, options.metrics_port), MetricsExchange, application))
     for door in doors:
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="burstd.adapters.local.server", description="A web server that really slows down as it fills.")
     parser.add_argument("--address", required=True, help="IP address to listen on")
-    parser.add_argument("--port", type=int, required=True, help="of the web server")
+    parser.add_argument("--port", type=int, action="append", required=True, help="of the web server; may be repeated")
     parser.add_argument("--metrics-port", type=int, help="of the metrics page; without it there is none")
     parser.add_argument("--workers", type=int, default=4, help="requests served at once (default: 4)")
     parser.add_argument("--service-ms", type=float, default=40.0, help="mean time a request holds a worker, milliseconds (default: 40)")
