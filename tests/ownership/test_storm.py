@@ -157,5 +157,6 @@ def test_any_weather_ends_in_calm() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # some 60 s on two free cores; a shared machine takes several times that
 def test_new_weather_each_time_ends_in_calm() -> None:
     weather(100, 60, derandomize=False)
