@@ -15,6 +15,7 @@ def impossible_pairs(settings: Settings) -> Iterator[Problem]:
     """Every contradiction between settings, in the order of the sections."""
     yield from _fleet(settings)
     yield from _load(settings)
+    yield from _haproxy(settings)
     yield from _core(settings)
     yield from _pool(settings)
     yield from _schedule(settings)
@@ -83,6 +84,22 @@ def _load(settings: Settings) -> Iterator[Problem]:
             "target_load to be below scale_out_above",
             "lower target_load, such as to seven eighths of scale_out_above",
         )
+
+
+def _haproxy(settings: Settings) -> Iterator[Problem]:
+    """Every backend has a name of its own, those that the instances join in spillover mode included."""
+    haproxy = settings.haproxy
+    main: KeyPath = ("haproxy",)
+    tables = [(main, "backend", haproxy.backend, haproxy.overflow)]
+    tables += [((*main, "further", number), "name", each.name, each.overflow) for number, each in enumerate(haproxy.further)]
+    named: list[tuple[str, KeyPath]] = [(name, (*above, key)) for above, key, name, _ in tables]
+    if haproxy.mode == "spillover":
+        named += [(overflow or f"{name}_cloud", (*above, "overflow")) for above, _, name, overflow in tables]
+    first: dict[str, KeyPath] = {}
+    for name, path in named:
+        if name in first:
+            yield Problem((first[name], path), "a backend of its own for each", "rename one of the two")
+        first.setdefault(name, path)
 
 
 def _core(settings: Settings) -> Iterator[Problem]:
