@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -243,21 +244,37 @@ def test_from_3_0_on_haproxy_itself_waits_until_a_server_is_removable(monkeypatc
     ]
 
 
-def test_a_slow_haproxy_gets_pauses_between_batches_and_what_finds_no_time_is_left_for_the_next_cycle() -> None:
-    def slow(line: str, connection: socket.socket, over: threading.Event) -> bool:
-        if line.startswith("add server"):
-            over.wait(0.002)
-            connection.sendall(b"New server registered.\n\n> ")
-            return True
-        return honest(line, connection, over)
+def slow(line: str, connection: socket.socket, over: threading.Event) -> bool:
+    if line.startswith("add server"):
+        over.wait(0.002)
+        connection.sendall(b"New server registered.\n\n> ")
+        return True
+    return honest(line, connection, over)
 
-    edits = [AddServer(BACKEND, f"burst-{number}", "127.0.0.9", 80, 10) for number in range(300)]
+
+MANY = [AddServer(BACKEND, f"burst-{number}", "127.0.0.9", 80, 10) for number in range(300)]
+
+
+@pytest.mark.parametrize("idle", ["", "Idle_pct: 43\n"])
+def test_a_busy_haproxy_gets_pauses_between_batches_and_what_finds_no_time_is_left_for_the_next_cycle(
+    monkeypatch: pytest.MonkeyPatch, idle: str
+) -> None:
+    monkeypatch.setitem(ANSWERS, "show info", INFO + idle)
     with scripted_socket(slow) as path:
-        faults = gateway(path, deadline=2.0).apply(edits, PROCESS)
-    assert faults[:50] == [None] * 50
+        faults = gateway(path, deadline=2.0).apply(MANY, PROCESS)
+    assert faults[:25] == [None] * 25
     last = faults[-1]
     assert last is not None
     assert last.kind is FaultKind.THROTTLED
+
+
+def test_an_idle_haproxy_needs_no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ANSWERS, "show info", INFO + "Idle_pct: 99\n")
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with scripted_socket(slow) as path:
+        assert gateway(path, deadline=60.0).apply(MANY, PROCESS) == [None] * 300
+    assert not any(pauses)
 
 
 def test_an_absent_socket_is_unreachable(tmp_path: Path) -> None:

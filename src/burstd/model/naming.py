@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from base64 import b32encode
+from functools import cache
 from hashlib import sha256
 from hmac import compare_digest
 from hmac import digest as hmac_digest
@@ -32,8 +33,13 @@ def instance_name(prefix: str, owner: str, operation: str) -> str:
 
 def is_instance_name(prefix: str, owner: str, name: str) -> bool:
     """The whole name follows the rule for this prefix and owner; a static server's never does."""
-    pattern = rf"{re.escape(prefix)}-{re.escape(owner[:_OWNER_DIGITS])}-[0-9a-f]{{{_OPERATION_DIGITS}}}"
-    return re.fullmatch(pattern, name) is not None
+    return _rule(prefix, owner[:_OWNER_DIGITS]).fullmatch(name) is not None
+
+
+@cache
+def _rule(prefix: str, owner: str) -> re.Pattern[str]:
+    """The pattern, made once for a fleet: every line in HAProxy is held against it in every cycle."""
+    return re.compile(rf"{re.escape(prefix)}-{re.escape(owner)}-[0-9a-f]{{{_OPERATION_DIGITS}}}")
 
 
 def standby_name(instance: str) -> str:

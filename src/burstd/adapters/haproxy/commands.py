@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import assert_never
+from typing import Final, assert_never
 
 from burstd.adapters.haproxy.problems import Problems
 from burstd.errors import Misconfigured
@@ -32,6 +33,14 @@ PEER = "haproxy"
 
 NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}", re.ASCII)
 """The characters that HAProxy takes in a name. Space, newline and ";" would end the command, "/" and "#" would name another thing."""
+
+_DONE: Final[dict[type[GatewayEdit], frozenset[str]]] = {
+    AddServer: frozenset({"New server registered."}),
+    RemoveServer: frozenset({"Server deleted.", "No such server."}),
+    CutSessions: frozenset({"", "No such server."}),
+}
+_SILENCE: Final = frozenset({""})
+"""What HAProxy says where an edit is done: nothing, but for these."""
 
 HEAVIEST = 256
 HIGHEST_PORT = 65535
@@ -92,20 +101,13 @@ class Commands:
         Raises:
             Misconfigured: the socket's level or the backend allows no such edit at all.
         """
+        last = answer.rpartition("\n")[2]  # warnings may come before the verdict
+        if last in _DONE.get(type(edit), _SILENCE):
+            return None
         problem = self.unfit(answer, edit.backend)
         if problem is not None:
             raise Misconfigured(problem)
-        match edit:
-            case AddServer():
-                done = {"New server registered."}
-            case RemoveServer():
-                done = {"Server deleted.", "No such server."}
-            case CutSessions():
-                done = {"", "No such server."}
-            case _:
-                done = {""}
-        last = answer.rpartition("\n")[2]  # warnings may come before the verdict
-        return None if last in done else _fault(edit.name, answer)
+        return _fault(edit.name, answer)
 
     def unfit(self, answer: str, backend: str) -> str | None:
         """The one line for an operator where an answer says that the socket or the backend is not set up for burstd; else None."""
@@ -174,6 +176,7 @@ def _fault(name: str, answer: str) -> Fault:
     return Fault(PEER, kind, f"{name}: {first_line(answer) or 'HAProxy said nothing'}")
 
 
+@lru_cache(maxsize=8192)  # asked twice for each add, and parsing is half of what its wording costs
 def _endpoint(edit: AddServer) -> str:
     if "%" in edit.address:  # a zone may hold any character
         raise ValueError(edit.address)

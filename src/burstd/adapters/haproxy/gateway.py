@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_fixed
 
-from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Version, parse_backends, parse_info, parse_stat
+from burstd.adapters.haproxy.answers import OLDEST, SAFE_REMOVAL, Info, parse_backends, parse_info, parse_stat
 from burstd.adapters.haproxy.commands import NAME, PEER, Commands, clash, refusal, steps
 from burstd.adapters.haproxy.probe import probe
 from burstd.adapters.haproxy.problems import Problems
@@ -30,11 +30,12 @@ REMOVAL_PATIENCE = 500
 """Milliseconds that all removals of one exchange together may wait in HAProxy (3.0 and later); the next cycle tries again."""
 
 ADDS_AT_ONCE = 25
-ADDS_HOLD = 0.01
-ADDS_PAUSE = 9.0
+ADDS_PAUSE = 19.0
+BUSY_BELOW = 80
 """`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
-tenths of the traffic away. So a batch of `ADDS_AT_ONCE`, which fits into one pipelined write, is followed by a pause of `ADDS_PAUSE`
-times as long where it took longer than `ADDS_HOLD` seconds. Fleets of up to about 1,000 servers never see one."""
+tenths of the traffic away. So where HAProxy has been idle for less than `BUSY_BELOW` per cent of its time, a batch of `ADDS_AT_ONCE`,
+which fits into one pipelined write, is followed by a pause of `ADDS_PAUSE` times as long: a twentieth of its time is ours. Where it is
+idle there is room, and no pause. A fleet that grows by up to a batch never sees one."""
 
 
 class HAProxyGateway:
@@ -116,10 +117,10 @@ class HAProxyGateway:
             return refusals
         faults: list[Fault | None] = []
         with converse(self._problems.socket, self._deadline) as talk:
-            version = self._recognise(talk, process)
+            info = self._recognise(talk, process)
             for adding, run in groupby(sound, key=lambda edit: isinstance(edit, AddServer)):
                 batch = list(run)
-                faults += self._add(talk, batch) if adding else self._change(talk, batch, version)
+                faults += self._add(talk, batch, info) if adding else self._change(talk, batch, info)
             self._recognise(talk, process)
         verdicts = iter(faults)
         return [next(verdicts) if refused is None else refused for refused in refusals]
@@ -134,7 +135,7 @@ class HAProxyGateway:
                 if backend not in present:
                     raise Misconfigured(self._problems.of(backend).no_backend())
             views = self._views(talk, self._backends)
-            version = self._recognise(talk, before.process)
+            version = self._recognise(talk, before.process).version
         return GatewayView(
             version=version,
             pid=before.process[0],
@@ -143,8 +144,8 @@ class HAProxyGateway:
             removal_grace=0.0 if version >= SAFE_REMOVAL else self._grace,
         )
 
-    def _recognise(self, talk: Conversation, process: tuple[int, float]) -> Version:
-        """See that `process` answers, and that it is not the old one of a reload; its version.
+    def _recognise(self, talk: Conversation, process: tuple[int, float]) -> Info:
+        """See that `process` answers, and that it is not the old one of a reload; what it says of itself.
 
         Raises:
             Unreachable: it is another one, or on its way out.
@@ -152,7 +153,7 @@ class HAProxyGateway:
         info = parse_info(talk.ask("show info")[0])
         if info.process != process or info.stopping:
             raise Unreachable(f"HAProxy at {self._problems.socket} was reloaded or restarted meanwhile")
-        return info.version
+        return info
 
     def _views(self, talk: Conversation, backends: Sequence[str]) -> list[BackendView]:
         views = []
@@ -163,21 +164,21 @@ class HAProxyGateway:
             views.append(view)
         return views
 
-    def _change(self, talk: Conversation, edits: Iterable[GatewayEdit], version: Version) -> list[Fault | None]:
+    def _change(self, talk: Conversation, edits: Iterable[GatewayEdit], info: Info) -> list[Fault | None]:
         """Carry out edits of one command each; where HAProxy can wait until a server is removable, let it."""
         singles = [edit for edit in edits if not isinstance(edit, AddServer)]
         removals = sum(isinstance(edit, RemoveServer) for edit in singles)
         lines = []
         for edit in singles:
-            if isinstance(edit, RemoveServer) and version >= SAFE_REMOVAL:
+            if isinstance(edit, RemoveServer) and info.version >= SAFE_REMOVAL:
                 lines.append(f"wait {max(1, REMOVAL_PATIENCE // removals)}ms srv-removable {edit.backend}/{edit.name}")
             lines.append(self._commands.line(edit))
         answers = talk.ask(*lines)
         verdicts = [answer for line, answer in zip(lines, answers, strict=True) if not line.startswith("wait ")]
         return [self._commands.judge(edit, verdict) for edit, verdict in zip(singles, verdicts, strict=True)]
 
-    def _add(self, talk: Conversation, edits: Iterable[GatewayEdit]) -> list[Fault | None]:
-        """Add servers in batches, with pauses for the traffic where HAProxy takes long; what then finds no time is left over."""
+    def _add(self, talk: Conversation, edits: Iterable[GatewayEdit], info: Info) -> list[Fault | None]:
+        """Add servers in batches, with pauses for the traffic where HAProxy is busy; what then finds no time is left over."""
         adds = [edit for edit in edits if isinstance(edit, AddServer)]
         unique = list(dict.fromkeys(adds))
         views = self._views(talk, list(dict.fromkeys(edit.backend for edit in adds)))
@@ -191,8 +192,8 @@ class HAProxyGateway:
             began = time.monotonic()
             batch = unique[start : start + ADDS_AT_ONCE]
             verdicts |= zip(batch, self._add_batch(talk, batch, present), strict=True)
-            took = time.monotonic() - began
-            pause = took * ADDS_PAUSE if took > ADDS_HOLD else 0.0
+            if info.idle < BUSY_BELOW:
+                pause = (time.monotonic() - began) * ADDS_PAUSE
         return [verdicts.get(edit, Fault(PEER, FaultKind.THROTTLED, f"{edit.name}: left for the next cycle")) for edit in adds]
 
     def _add_batch(
