@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from burstd.decide.fullness import Fullness, read_fullness
-from burstd.model.decision import Decision, Direction
-from burstd.model.fleet import Instance, Phase
+from burstd.model.decision import Decision, Direction, Memory
+from burstd.model.fleet import Cooldowns, Instance, Phase
 from burstd.model.gateway import BackendView, GatewayView
 from burstd.model.load import Sample
-from burstd.model.policy import BackendPolicy, Mode, Policy
+from burstd.model.policy import BackendPolicy, Mode, Policy, Step
 from burstd.model.snapshot import Snapshot
 from tests.given import AWAY, CORES, DARK, decided, member, policy, row, rows, world
-from tests.turns import server
+from tests.turns import NOW, server
 
 APP = BackendPolicy("app_cluster", "app_cloud", maxconn=8)
 STATIC = BackendPolicy("static_cluster", "static_cloud", maxconn=8)
@@ -84,8 +86,6 @@ def test_a_load_above_the_threshold_need_not_wait_for_the_queue() -> None:
 
 
 def test_a_queue_asks_for_the_step_of_a_load_just_at_the_threshold() -> None:
-    from burstd.model.policy import Step
-
     tiers = policy(load={"steps": (Step(1.0, 2), Step(2.0, 4))})
     assert lasting(waiting(7), 10, tiers).count == 2
 
@@ -178,3 +178,47 @@ def test_an_overflow_backend_that_is_not_there_is_not_known_to_be_idle(view: Any
     fullness = read_fullness(world(gateway=view), spilling())
     assert fullness.busy == 0
     assert fullness.carried_by(1) is False
+
+
+SLOTS = 8
+"""Requests at once for the core in all, and for each instance."""
+
+
+def counts(demand: Callable[[], int], seconds: float) -> list[tuple[int, int]]:
+    """The instances in service and the requests that wait, every 5 s, where so many requests are always open and instances come at once."""
+    under = spilling(scale_in_after=30.0, cooldown_out=15.0, cooldown_in=15.0, warm_up=5.0)
+    count, found = 0, list[tuple[int, int]]()
+    now, memory, cooldowns = NOW, Memory(), Cooldowns()
+    while now < NOW + seconds:
+        now += 5
+        much = demand()
+        at_core, beyond = min(much, SLOTS), max(0, much - SLOTS)
+        spilt = min(beyond, SLOTS * count)
+        fleet = [member(number, joined_at=now - 600) for number in range(1, count + 1)]
+        view = overflowing(fleet, queued=0 if count else beyond, overflow=beyond - spilt if count else 0)
+        rows = tuple(replace(each, sessions=(spilt + index) // count) for index, each in enumerate(view.backends[1].servers))
+        view = replace(view, backends=(view.backends[0], replace(view.backends[1], servers=rows)))
+        cores = {name: Sample(now, at_core / 2, 4) for name in CORES}
+        made = decided(world(fleet=fleet, now=now, gateway=view, cores=cores, memory=memory, cooldowns=cooldowns), under)
+        if made.count != count:
+            cooldowns = replace(cooldowns, **{"scale_out" if made.count > count else "scale_in": now})
+        count, memory = made.count, made.memory
+        found.append((count, beyond - spilt))
+    return found
+
+
+@pytest.mark.parametrize("demand", range(0, 41, 3))
+def test_under_a_steady_demand_the_number_comes_to_rest_and_nothing_waits(demand: int) -> None:
+    rest = counts(lambda: demand, 600)[-60:]
+    assert len(set(rest)) == 1
+    (count, waiting) = rest[0]
+    assert waiting == 0
+    assert count >= -(-max(0, demand - SLOTS) // SLOTS)
+    assert count <= -(-max(0, demand - SLOTS) // (0.75 * SLOTS))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_under_a_demand_that_scatters_the_number_moves_seldom(seed: int) -> None:
+    chance = random.Random(seed)
+    rest = [count for count, _ in counts(lambda: max(0, round(chance.gauss(20, 4))), 1800)[60:]]
+    assert sum(one != other for one, other in pairwise(rest)) <= 4
