@@ -63,6 +63,7 @@ class Metrics:
         self._load = gauge("core_load1", "One-minute load average of a core server, as read in the last cycle.", "core")
         self._age = gauge("core_sample_age_seconds", "Age of a core server's newest good sample.", "core")
         self._scraped = gauge("core_scrape_success", "1 where the last cycle read the core server's exporter.", "core")
+        self._core_up = gauge("core_up", "1 where HAProxy sends requests to the core server, 0 where it does not.", "core")
         self._signal = gauge("load_signal", "The load over all core servers that is compared with the thresholds; NaN while blind.")
         self._threshold = gauge("load_threshold", "The configured thresholds, in the signal's unit.", "direction")
 
@@ -71,6 +72,7 @@ class Metrics:
         self._minimum = gauge("instances_min", "Lower bound of the fleet.")
         self._maximum = gauge("instances_max", "Upper bound of the fleet.")
         self._instances = gauge("instances", "Instances by pool and phase of life.", "pool", "phase")
+        self._by_hand = gauge("instances_by_hand", "Instances that somebody holds out of rotation in HAProxy by hand.", "pool")
         self._barred = gauge("pool_barred", "1 while a pool is barred after failures.", "pool")
         self._barred_seconds = gauge("pool_barred_seconds", "Seconds until a barred pool is tried again; 0 where it is free.", "pool")
         self._stopped = gauge("pool_stopped", "1 while a pool is barred for what somebody must mend.", "pool")
@@ -136,11 +138,14 @@ class Metrics:
             self._last.set(turn.snapshot.now)
 
     def _record_load(self, turn: Turn, policy: Policy) -> None:
-        for gauge in (self._load, self._age, self._scraped):
+        for gauge in (self._load, self._age, self._scraped, self._core_up):
             gauge.clear()
+        view = turn.snapshot.gateway
         for core in policy.cores:
             reading = turn.snapshot.cores.get(core.name)
             self._scraped.labels(core.name).set(isinstance(reading, Sample))
+            if isinstance(view, GatewayView) and view.line(policy.routing.backends[0].name, core.server):
+                self._core_up.labels(core.name).set(core.name not in turn.decision.cores_out)
             if isinstance(reading, Sample):
                 self._load.labels(core.name).set(reading.load1)
             last = turn.decision.memory.samples.get(core.name)
@@ -156,9 +161,10 @@ class Metrics:
         self._current.set(turn.decision.current)
         self._minimum.set(policy.fleet.minimum)
         self._maximum.set(policy.fleet.maximum)
-        for gauge in (self._instances, self._barred, self._barred_seconds, self._stopped, self._pool_failures):
+        for gauge in (self._instances, self._by_hand, self._barred, self._barred_seconds, self._stopped, self._pool_failures):
             gauge.clear()
         for pool in policy.pools:
+            self._by_hand.labels(pool.name)
             for phase in Phase:
                 if phase not in ENDED:
                     self._instances.labels(pool.name, phase.value)
@@ -170,6 +176,7 @@ class Metrics:
             self._pool_failures.labels(pool.name).set(state.failures if state else 0)
         for instance in after.fleet:
             self._instances.labels(instance.pool, instance.phase.value).inc()
+            self._by_hand.labels(instance.pool).inc(instance.by_hand is not None)
 
     def _record_gateway(self, turn: Turn, policy: Policy) -> None:
         view, now = turn.snapshot.gateway, turn.snapshot.now

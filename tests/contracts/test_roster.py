@@ -10,6 +10,7 @@ from burstd.adapters.memory import MemoryRoster
 from burstd.adapters.sqlite import SqliteRoster
 from burstd.model.event import Event
 from burstd.model.fleet import Cooldowns, Orders, Override, Pause, Phase, PoolState
+from burstd.model.gateway import AdminState
 from burstd.ports import Roster
 from tests.turns import NOW, instance
 
@@ -58,6 +59,8 @@ SERVING = replace(
     joined_at=NOW - 5.25,
     maint_at=NOW - 4,
     down_since=NOW - 3,
+    up_in=(4711, NOW - 3600),
+    by_hand=AdminState.MAINT,
     missed=2,
     missed_since=NOW - 2,
     missed_serial=7,

@@ -176,6 +176,13 @@ def test_a_servers_rate_comes_from_its_counters() -> None:
     assert (good["requests_per_second"], other["requests_per_second"]) == (25.0, None)
 
 
+def test_an_instance_that_somebody_holds_out_says_how() -> None:
+    turn = rich_turn()
+    held = replace(turn.snapshot.fleet[0], by_hand=AdminState.DRAIN)
+    shown = documents.status(replace(turn, snapshot=replace(turn.snapshot, fleet=(held, *turn.snapshot.fleet[1:]))), POLICY)["instances"]
+    assert [each["by_hand"] for each in shown] == ["drain", None, None]
+
+
 def test_a_waiting_instance_says_until_when_it_may_wait() -> None:
     serving, syncing, _ = documents.explain(rich_turn(), POLICY)["instances"]
     assert (serving["deadline_at"], serving["deadline_seconds"]) == (None, None)

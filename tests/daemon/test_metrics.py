@@ -14,10 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from burstd.metrics import INVARIANTS, Metrics
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault, FaultKind
-from burstd.model.fleet import PoolState
+from burstd.model.fleet import Phase, PoolState
+from burstd.model.gateway import AdminState, ServerStatus
 from burstd.model.load import Sample
 from burstd.model.plans import Report
-from tests.turns import NOW, POLICY, quiet_turn, rich_turn
+from tests.turns import NOW, POLICY, instance, quiet_turn, rich_turn
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -70,6 +71,18 @@ def test_the_fleet_is_counted_by_pool_and_phase_and_empty_places_are_zero(metric
     metrics.record(quiet_turn(), POLICY)
     assert value(metrics, "instances", pool="dublin", phase="in_service") == 0
     assert [value(metrics, f"instances_{name}") for name in ("desired", "current", "min", "max")] == [0, 0, 1, 4]
+
+
+def test_a_core_is_up_down_or_not_known_and_what_somebody_holds_out_is_counted(metrics: Metrics) -> None:
+    turn = quiet_turn()
+    dead = replace(turn.decision, cores_out={"core-oslo-02": ServerStatus.DOWN})
+    held = replace(instance(1, Phase.IN_SERVICE), by_hand=AdminState.MAINT)
+    metrics.record(replace(turn, decision=dead, snapshot=replace(turn.snapshot, fleet=(held, instance(2, Phase.IN_SERVICE)))), POLICY)
+    assert (value(metrics, "core_up", core="core-oslo-01"), value(metrics, "core_up", core="core-oslo-02")) == (1, 0)
+    assert (value(metrics, "instances_by_hand", pool="dublin"), value(metrics, "instances_by_hand", pool="oslo")) == (1, 0)
+    away = replace(turn.snapshot, gateway=Fault("haproxy", FaultKind.UNREACHABLE, "refused"))
+    metrics.record(replace(turn, snapshot=away), POLICY)
+    assert value(metrics, "core_up", core="core-oslo-01") is None
 
 
 def test_only_what_takes_traffic_has_weight_and_the_ratio_is_by_requests(metrics: Metrics) -> None:

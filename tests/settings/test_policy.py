@@ -27,6 +27,7 @@ minimum_lifetime = 121
 unhealthy_after = 32
 fallback = 1
 fallback_after = "7m"
+on_core_loss = 4
 backoff = 33
 backoff_max = "1h"
 
@@ -78,7 +79,7 @@ currency = "EUR"
 EXPECTED = Policy(
     owner="owner-1",
     fleet=FleetPolicy(
-        "surge", 1, 9, 0, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0
+        "surge", 1, 9, 0, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0, on_core_loss=4
     ),
     load=LoadPolicy(
         5.0, 1.5, 10.0, 130.0, 61.0, 122.0, 302.0, 34.0, Aggregate.MAX, per_cpu=True,

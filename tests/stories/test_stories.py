@@ -13,6 +13,7 @@ from burstd.errors import AskOperator, Misconfigured, Unreachable
 from burstd.model.cloud import CreateCall
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Pause, Phase
+from burstd.model.gateway import AdminState
 from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
 from burstd.model.plans import CallCloud, RecordLearned
 from burstd.model.window import Window
@@ -56,6 +57,78 @@ def test_a_burst_from_the_crossing_sample_to_the_last_destroy() -> None:
         r"^destroy m-000001 in dublin",
         r"^call burst-ffff-abc0000000 gone",
     )
+
+
+def test_when_the_whole_core_dies_the_declared_number_carries_on_and_is_kept_for_a_window_after_the_core_is_back() -> None:
+    site = Theatre(under=policy(fleet={"on_core_loss": 2}))
+    site.step()
+    for name in CORES:
+        site.gateway.servers[name].healthy = False
+    site.set_load(0.0)
+    site.run(60)
+    assert len(site.serving()) == 2
+    site.run(600)
+    assert len(site.serving()) == 2
+    for name in CORES:
+        site.gateway.servers[name].healthy = True
+    site.set_load(1.0)
+    site.run(55)
+    assert len(site.serving()) == 2
+    site.run(400)
+    assert (site.serving(), site.billed()) == ([], [])
+    told(
+        site,
+        r"^launch .*, launch .*, because no core server takes traffic in HAProxy: fleet.on_core_loss is 2; core-oslo-01 is DOWN in HAProxy",
+        r"^nothing to do, because no core server takes traffic in HAProxy: nothing is given back; ",
+        r"^nothing to do, because load 1.00 is below 2, for 0 s",
+        r"^drain ",
+    )
+    events = [each.text for turn in site.turns for each in turn.events]
+    assert events.count("core-oslo-02 is DOWN in HAProxy") == 1
+    assert events.count("core-oslo-02 takes traffic in HAProxy again") == 1
+
+
+def test_one_dead_core_of_two_is_said_and_buys_nothing_until_the_other_is_overloaded() -> None:
+    site = Theatre(under=policy(fleet={"on_core_loss": 2}))
+    site.step()
+    site.gateway.servers[CORES[1]].healthy = False
+    site.set_load(3.0, 0.0)
+    site.run(60)
+    assert site.billed() == []
+    site.set_load(5.0, 0.0)
+    site.run(60)
+    assert len(site.serving()) == 1
+    told(
+        site,
+        r"^nothing to do, because load 3.00 is not above 4; core-oslo-02 is DOWN in HAProxy$",
+        r"^launch .*, because load 5.00 is above 4; core-oslo-02 is DOWN in HAProxy$",
+    )
+
+
+def test_what_an_operator_drains_or_puts_to_maintenance_stays_so_until_it_is_given_back() -> None:
+    site = Theatre()
+    site.cycle.order(ScaleTo(1, "anna"))
+    site.run(60)
+    [name] = site.serving()
+    for state, words in ((AdminState.DRAIN, "is drained"), (AdminState.MAINT, "is in maintenance")):
+        site.gateway.servers[name].put(state, site.clock.now())
+        site.run(60)
+        assert site.gateway.servers[name].admin is state
+        told(site, f"waiting: {name} {words} by somebody's hand")
+        site.gateway.servers[name].put(AdminState.READY, site.clock.now())
+        site.run(10)
+        assert site.serving() == [name]
+    site.gateway.servers[name].put(AdminState.MAINT, site.clock.now())
+    site.run(10)
+    site.restart()
+    site.run(10)
+    assert site.serving() == []
+    site.gateway.reload()
+    site.run(30)
+    assert (site.serving(), len(site.billed())) == ([name], 1)
+    events = [each.text for turn in site.turns for each in turn.events]
+    assert events.count(f"{name} is in maintenance by somebody's hand") == 2
+    assert events.count(f"{name} is no longer held out of rotation") == 3
 
 
 def test_a_steady_overload_adds_one_at_a_time_up_to_max() -> None:

@@ -44,6 +44,8 @@ def _missing_data(turn: Turn, policy: Policy) -> Iterator[str]:
     yield from (f"no fresh load of {name}" for name in read_signal(turn.snapshot, policy).missing)
     if isinstance(turn.snapshot.gateway, Fault):
         yield "HAProxy cannot be read"
+    if turn.decision.cores_out and len(turn.decision.cores_out) == len(policy.cores):
+        yield "no core server takes traffic in HAProxy"
 
 
 def _load(turn: Turn, policy: Policy) -> Iterator[str]:

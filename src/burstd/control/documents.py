@@ -237,6 +237,7 @@ def _instance(turn: Turn, policy: Policy, instance: Instance) -> Document:
         "address": instance.address,
         "node_id": instance.node_id,
         "attempts": instance.attempts,
+        "by_hand": instance.by_hand and str(instance.by_hand),
         **_sample(reading, now),
         **_server(turn, instance.name),
         "fault": _fault_of(reading),

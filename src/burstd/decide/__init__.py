@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from burstd.decide.core_loss import stand_in, told
 from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
@@ -43,8 +44,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     )
     proposal, timers = propose(signal, situation, snapshot, policy.load)
     fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)
-    extra = (fallback, keep_windows(snapshot, situation.current))
-    proposals = (proposal, *(each for each in extra if each is not None))
+    wishes = (stand_in(signal, policy, situation.current), proposal, fallback, keep_windows(snapshot, situation.current))
+    proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     if relief := snapshot.relief[: max(0, merged.count - situation.in_service)]:
         weighing = weigh(_relieved(snapshot, relief), policy, memory)
@@ -55,6 +56,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         blind_since=blind_since,
         watched_since=timers.watched_since,
         proposals=timers.proposals,
+        cores_out=recalled.cores_out if isinstance(snapshot.gateway, Fault) else signal.out,
         new=False,
     )
     return Decision(
@@ -72,7 +74,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         core_rate=weighing.core_rate,
         burst_rate=weighing.burst_rate,
         learned=lessons(memory),
-        notes=notes,
+        notes=(*notes, *told(recalled.cores_out, memory.cores_out)),
+        cores_out=signal.out,
     )
 
 

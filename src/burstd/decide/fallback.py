@@ -12,7 +12,7 @@ SOURCE = "fallback"
 
 def fall_back(signal: Signal, snapshot: Snapshot, policy: FleetPolicy, current: int) -> tuple[Proposal | None, float | None]:
     """The wish, where blindness has lasted for `fallback_after` and a size is declared, and since when nothing is seen."""
-    if signal.value is not None:
+    if signal.samples:
         return None, None
     since = snapshot.now if snapshot.memory.blind_since is None else snapshot.memory.blind_since
     if policy.fallback <= current or snapshot.now - since < policy.fallback_after:

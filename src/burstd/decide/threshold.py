@@ -139,7 +139,7 @@ class _Judgement:
     def pass_it(self) -> tuple[Direction, int, str]:
         current, value = self.situation.current, self.signal.value
         if value is None:
-            return Direction.HOLD, current, f"no core server's load is known: {', '.join(self.signal.missing)}"
+            return Direction.HOLD, current, self.signal.unknown
         if self.timers.above_since is not None:
             return self._out(value, self.timers.above_since)
         if self.situation.fullness.spills:

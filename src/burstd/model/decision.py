@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
 
 
@@ -53,6 +54,7 @@ class Decision:
         burst_rate: requests/s that the burst servers take now; None while unknown.
         learned: what is worth storing of what the policies have learned, as text by policy; empty: nothing new.
         notes: what an operator should hear of how it was decided, once.
+        cores_out: HAProxy's status of each core server to which it sends no request, by name; empty while it cannot be read.
     """
 
     count: int
@@ -70,6 +72,7 @@ class Decision:
     burst_rate: float | None = None
     learned: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
 
     @property
     def weight(self) -> int | None:
@@ -118,6 +121,7 @@ class Memory:
         share: the burst servers' share of the requests as it was solved then, 0..1.
         skew: by backend, how many times their weights' worth the burst servers get there; a missing one: just that.
         weights: by backend, the weights decided last; empty before the first.
+        cores_out: HAProxy's status of each core server out of rotation, when it was last read.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -136,5 +140,6 @@ class Memory:
     share: float = 0.0
     skew: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
+    cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

@@ -49,6 +49,7 @@ class FleetPolicy:
         unhealthy_after: an instance in service that HAProxy has called DOWN this long is replaced.
         fallback: instances wanted at least once no core server's load has been known for `fallback_after`; 0: hold as it is.
         fallback_after: how long blindness may last before the fallback counts.
+        on_core_loss: instances wanted in service while HAProxy sends no request to any core server; 0: hold what there is.
         backoff: a pool's first back-off after a failure; it doubles with each one in a row.
         backoff_max: the longest back-off.
     """
@@ -71,6 +72,7 @@ class FleetPolicy:
     fallback_after: float = 300.0
     backoff: float = 30.0
     backoff_max: float = 1800.0
+    on_core_loss: int = 0
 
 
 @dataclass(frozen=True, slots=True)

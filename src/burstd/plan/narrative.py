@@ -31,7 +31,8 @@ def sentence(snapshot: Snapshot, decision: Decision, plan: Plan) -> str:
     if isinstance(snapshot.gateway, Fault):
         told += f"; HAProxy cannot be read: {snapshot.gateway.text}"
     dark = [f"{name} ({reading.text})" for name, reading in snapshot.cores.items() if isinstance(reading, Fault)]
-    return told + (f"; no load of {', '.join(dark)}" if dark else "")
+    told += f"; no load of {', '.join(dark)}" if dark else ""
+    return told + "".join(f"; {name} is {status} in HAProxy" for name, status in decision.cores_out.items())
 
 
 _EDITS = {

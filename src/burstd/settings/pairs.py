@@ -37,8 +37,9 @@ def _fleet(settings: Settings) -> Iterator[Problem]:
             "no standby where an instance in service is idle anyway until the core is full",
             "leave standby out, and set fleet.min instead",
         )
-    if fleet.fallback > fleet.max:
-        yield Problem((("fleet", "fallback"), ("fleet", "max")), "fallback to be at most max", "lower fallback, or raise max")
+    for name in ("fallback", "on_core_loss"):
+        if getattr(fleet, name) > fleet.max:
+            yield Problem((("fleet", name), ("fleet", "max")), f"{name} to be at most max", f"lower {name}, or raise max")
     if fleet.backoff > fleet.backoff_max:
         yield Problem(
             (("fleet", "backoff"), ("fleet", "backoff_max")), "backoff to be at most backoff_max", "lower backoff, or raise backoff_max"

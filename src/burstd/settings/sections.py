@@ -58,12 +58,9 @@ class FleetSettings(Section):
     settle: v.Seconds = key(_FLEET.settle, "How long a create whose outcome is unknown is searched for before it is abandoned.", gt=0)
     minimum_lifetime: v.Seconds = key(_FLEET.minimum_lifetime, "A younger instance in service is not scaled in.")
     unhealthy_after: v.Seconds = key(_FLEET.unhealthy_after, "An instance that HAProxy has called DOWN this long is replaced.", gt=0)
-    fallback: v.Instances = key(
-        _FLEET.fallback,
-        "Instances wanted at least when no core server's load has been known for fallback_after; 0: hold what there is.",
-        ge=0,
-    )
+    fallback: v.Instances = key(_FLEET.fallback, "Instances wanted at least after fallback_after without any core's load; 0: hold.", ge=0)
     fallback_after: v.Seconds = key(_FLEET.fallback_after, "How long burstd may be blind before the fallback counts.", gt=0)
+    on_core_loss: v.Instances = key(_FLEET.on_core_loss, "Instances wanted at least while no core server takes traffic; 0: hold.", ge=0)
     backoff: v.Seconds = key(_FLEET.backoff, "How long a pool is left alone after a failure; doubles with each one in a row.", gt=0)
     backoff_max: v.Seconds = key(_FLEET.backoff_max, "The longest that a pool is left alone; at once where somebody must mend it.", gt=0)
 
