@@ -13,7 +13,7 @@ from burstd.decide.queueing import mean_load, rate_at, utilisation_at
 from burstd.decide.traffic import rate, undamped, work
 from burstd.model.decision import Decision, Memory, Traffic
 from burstd.model.fleet import Instance, Phase
-from burstd.model.gateway import GatewayView, ServerStatus
+from burstd.model.gateway import AdminState, GatewayView, ServerStatus
 from burstd.model.load import Sample
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
@@ -177,6 +177,20 @@ def test_a_server_that_is_down_shares_no_weight() -> None:
     alone = decided(replace(snapshot, gateway=replace(down, pid=site.process)), AUTO).weight
     assert both is not None
     assert alone == pytest.approx(2 * both, rel=0.1)
+
+
+def test_a_server_that_somebody_drains_by_hand_shares_none_either() -> None:
+    site = Site(member(1), member(2))
+    both = site.watch(20, core=90, burst=10).weight
+    snapshot = site.snapshot()
+    assert isinstance(snapshot.gateway, GatewayView)
+    servers = snapshot.gateway.backends[0].servers
+    drained = gateway(*servers[:-1], replace(servers[-1], status=ServerStatus.DRAIN))
+    held = (snapshot.fleet[0], replace(snapshot.fleet[1], by_hand=AdminState.DRAIN))
+    assert both is not None
+    for fleet, weight in ((snapshot.fleet, both), (held, 2 * both)):  # one that nobody holds is made ready in this very cycle
+        made = decided(replace(snapshot, fleet=fleet, gateway=replace(drained, pid=site.process)), AUTO)
+        assert made.weight == pytest.approx(weight, rel=0.1)
 
 
 def test_a_small_change_of_the_weight_is_left_alone() -> None:

@@ -165,7 +165,7 @@ def _scene(view: GatewayView, snapshot: Snapshot, policy: Policy, memory: Memory
 
 def _shares(view: GatewayView, instance: Instance) -> bool:
     """It takes traffic now, or is made ready at the end of this cycle."""
-    ready = {ServerStatus.UP, ServerStatus.NO_CHECK, ServerStatus.DRAIN}
+    ready = {ServerStatus.UP, ServerStatus.NO_CHECK} | ({ServerStatus.DRAIN} if instance.by_hand is None else set())
     return any(row.status in ready and row.passing for _, row in view.lines_of(instance.name))
 
 

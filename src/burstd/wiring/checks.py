@@ -31,6 +31,7 @@ from burstd.model.policy import Mode, RoutingPolicy
 from burstd.settings import Settings
 from burstd.settings.sections import CoreSettings, PoolSettings
 from burstd.wiring import cloud_pool, gateway_of, load_of
+from burstd.wiring.weights import look_at_weights
 
 _DOWN: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.THROTTLED})
 """Faults of an exporter that may pass by themselves; the others need somebody."""
@@ -144,6 +145,8 @@ def _haproxy(settings: Settings) -> Iterator[Finding]:
     if routing.mode is Mode.SPILLOVER:
         yield from _spillover(settings, routing, view)
     yield from _core_servers(settings, view)
+    for remark in look_at_weights(view, routing, [core.server_name for core in settings.core]):
+        yield (_warning if remark.bad else _ok)("haproxy", remark.text)
 
 
 def _core_servers(settings: Settings, view: GatewayView) -> Iterator[Finding]:
