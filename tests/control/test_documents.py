@@ -147,6 +147,17 @@ def test_a_core_is_shown_with_its_load_and_with_its_line_in_haproxy() -> None:
     assert (dead["load1"], dead["status"], dead["fault"]["kind"]) == (None, "DOWN", "unreachable")
 
 
+@pytest.mark.parametrize(("phase", "weight"), [(Phase.IN_SERVICE, 40), (Phase.STANDBY, 10)])
+def test_of_two_lines_in_the_midst_of_a_switch_the_one_to_keep_is_shown(phase: Phase, weight: int) -> None:
+    switching = instance(1, phase)
+    backup = replace(server(f"{switching.name}-standby", 10), backup=True)
+    turn = quiet_turn()
+    view = gateway(backup, server(switching.name, 40))
+    turn = replace(turn, snapshot=replace(turn.snapshot, fleet=(switching,), gateway=view))
+    shown = documents.status(turn, POLICY)["instances"][0]
+    assert (shown["weight"], shown["backup"]) == (weight, phase is Phase.STANDBY)
+
+
 def test_without_haproxy_what_only_it_knows_is_null() -> None:
     turn = rich_turn()
     blind = replace(turn, snapshot=replace(turn.snapshot, gateway=Fault("haproxy", FaultKind.UNREACHABLE, "refused")))

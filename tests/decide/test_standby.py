@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from burstd.model.decision import Direction
 from burstd.model.fleet import Orders, Override, Pause, Phase
-from tests.given import decided, member, policy, world
+from burstd.model.gateway import GatewayView
+from tests.decide.test_weight import Site
+from tests.given import decided, member, policy, standby_row, world
 from tests.turns import NOW
 
 ONE = policy(fleet={"standby": 1})
@@ -39,3 +45,18 @@ def test_an_order_means_instances_in_service() -> None:
 
 def test_the_minimum_and_the_fallback_mean_instances_in_service() -> None:
     assert decided(world(fleet=[READY]), policy(fleet={"standby": 1, "minimum": 1})).count == 1
+
+
+def test_the_weight_is_right_in_the_very_cycle_in_which_a_standby_goes_into_service() -> None:
+    serving, standby = member(1), member(2, Phase.STANDBY)
+    site = Site(serving, standby, under=policy(routing={"burst_weight": None}, fleet={"standby": 1}))
+    site.watch(60, core=75, burst=40)
+    site.load = 9.0
+    overload = site.snapshot()
+    assert isinstance(overload.gateway, GatewayView)
+    (backend,) = overload.gateway.backends
+    ready = replace(overload.gateway, backends=(replace(backend, servers=(*backend.servers, standby_row(standby))),))
+    alone, both = decided(overload, site.under), decided(replace(overload, gateway=ready), site.under)
+    assert (alone.count, both.count) == (2, 2)
+    assert alone.weight is not None
+    assert both.weight == pytest.approx(alone.weight / 2, rel=0.15)  # within the tolerance of a settled weight

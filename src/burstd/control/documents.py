@@ -183,10 +183,14 @@ def _sample(reading: Reading | None, now: float) -> Document:
     return {"load1": _finite(reading.load1), "age_seconds": round(now - reading.at, 3), "cpus": reading.cpus}
 
 
-def _server(turn: Turn, name: str) -> Document:
-    """What HAProxy says of a server: its line in the main backend, and its requests in all; null where it has none or cannot be read."""
+def _server(turn: Turn, name: str, *, standby: bool = False) -> Document:
+    """What HAProxy says of a server: its line in the main backend, and its requests in all; null where it has none or cannot be read.
+
+    While an instance changes between service and standby it has two lines: the one that it is to keep counts.
+    """
     view = turn.snapshot.gateway
     rows = [line.row for line in view.lines_of(name)] if isinstance(view, GatewayView) else []
+    rows.sort(key=lambda each: each.backup is not standby)
     row = rows[0] if rows else None
     history = turn.decision.memory.traffic.get(name, ())
     return {
@@ -239,7 +243,7 @@ def _instance(turn: Turn, policy: Policy, instance: Instance) -> Document:
         "attempts": instance.attempts,
         "by_hand": instance.by_hand and str(instance.by_hand),
         **_sample(reading, now),
-        **_server(turn, instance.name),
+        **_server(turn, instance.name, standby=instance.phase is Phase.STANDBY),
         "fault": _fault_of(reading),
     }
 

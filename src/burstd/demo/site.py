@@ -94,13 +94,13 @@ class Site:
         """The cloud's own books: every machine, those that have ended within the last minute too."""
         return Machines(self.layout.cloud).all()
 
-    def start_daemon(self) -> None:
-        """Start burstd, again where it has ended, and wait for its first cycle.
+    def start_daemon(self, settings: str | None = None) -> None:
+        """Start burstd, again where it has ended, and wait for its first cycle; `settings` is its file's text, where not the demo's own.
 
         Raises:
             AskOperator: it does not start; the line has its last words.
         """
-        self.layout.settings.write_text(burstd_toml(self.layout))
+        self.layout.settings.write_text(settings or burstd_toml(self.layout))
         command = [sys.executable, "-P", "-m", "burstd", "run", "--config", str(self.layout.settings)]
         self.daemon = self._start("burstd", command)
         self._wait(self.daemon, self._answers, "finishes no cycle")
