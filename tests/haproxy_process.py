@@ -11,13 +11,26 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from burstd.adapters.haproxy import HAProxyGateway
 from burstd.adapters.haproxy.answers import parse_info
 from burstd.adapters.haproxy.runtime import converse
 from burstd.errors import Retry
 from tests.waiting import wait_until
-from tests.web import CHECK_PATH, WebServer, own_address
+from tests.web import CHECK_PATH, own_address
+
+
+class Core(Protocol):
+    """What a core server's line in haproxy.cfg needs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
 
 BACKEND = "app_cluster"
 OURS = "burst-"
@@ -41,12 +54,12 @@ class HAProxy:
         config: its configuration file; change it and `reload`.
     """
 
-    def __init__(self, folder: Path, cores: Sequence[WebServer], *, balance: str, binary: str) -> None:
+    def __init__(self, folder: Path, cores: Sequence[Core], *, balance: str, binary: str) -> None:
         self.folder = folder
         self.socket = folder / "admin.sock"
         self.user_socket = folder / "user.sock"
         self.host = own_address()
-        self.port = _free_port(self.host)
+        self.port = free_port(self.host)
         self.config = folder / "haproxy.cfg"
         self._master_socket = folder / "master.sock"
         self._log = folder / "log"
@@ -54,12 +67,12 @@ class HAProxy:
         self._master: subprocess.Popen[bytes] | None = None
         self.write_config(cores, balance=balance)
 
-    def write_config(self, cores: Sequence[WebServer], *, balance: str = "roundrobin", backend: str = BACKEND) -> None:
-        """Write a configuration with these core servers; one that runs takes it up at the next `reload`."""
+    def write_config(self, cores: Sequence[Core], *, balance: str = "roundrobin", backend: str = BACKEND, level: str = "admin") -> None:
+        """Write a configuration with these core servers and the socket at that level; one that runs takes it up at the next `reload`."""
         lines = [f"    server {core.name} {core.host}:{core.port} weight 100 check inter 200ms" for core in cores]
         self.config.write_text(
             f"""global
-    stats socket {self.socket} mode 600 level admin expose-fd listeners
+    stats socket {self.socket} mode 600 level {level} expose-fd listeners
     stats socket {self.user_socket} mode 600 level user
 
 defaults
@@ -107,16 +120,32 @@ backend {backend}
                 self._master.wait()
             self._master = None
 
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        process = self._process()
+        assert process is not None
+        return process[0]
+
+    def kill(self) -> None:
+        """End master and worker at once, as by kill -9; `start` starts it again."""
+        pid = self.pid
+        assert self._master is not None
+        self._master.kill()
+        self._master.wait()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the worker is gone")
+        self._master = None
+
     @contextmanager
     def suspended(self) -> Iterator[None]:
         """The worker hangs until the end of the block: it listens, and answers nothing."""
-        process = self._process()
-        assert process is not None
-        os.kill(process[0], signal.SIGSTOP)
+        pid = self.pid
+        os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(process[0], signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
 
     def command(self, line: str) -> str:
         """One command on the runtime socket, as an operator would type it; its answer."""
@@ -154,7 +183,7 @@ backend {backend}
 
 
 @contextmanager
-def haproxy(cores: Sequence[WebServer], *, balance: str = "roundrobin", binary: str = "haproxy") -> Iterator[HAProxy]:
+def haproxy(cores: Sequence[Core], *, balance: str = "roundrobin", binary: str = "haproxy") -> Iterator[HAProxy]:
     """A running HAProxy whose backend `app_cluster` has these core servers."""
     folder = Path(tempfile.mkdtemp(prefix="burstd-"))
     running = HAProxy(folder, cores, balance=balance, binary=binary)
@@ -166,7 +195,8 @@ def haproxy(cores: Sequence[WebServer], *, balance: str = "roundrobin", binary: 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """A port of that address which nobody listens on."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
