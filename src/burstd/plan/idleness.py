@@ -26,18 +26,21 @@ def tell_idle(draft: Draft) -> None:
     serving = {each.name for each in draft.phase(Phase.IN_SERVICE)}
     for backend in view.backends:
         taking = [row for row in backend.servers if row.status is ServerStatus.UP and row.weight > 0 and not row.backup]
-        grown = {row.name: _grown(draft, row.name) for row in taking}
+        grown = {row.name: _grown(draft, backend.name, row.name) for row in taking}
         requests, weights = sum(each or 0 for each in grown.values()), sum(row.weight for row in taking)
         for row in taking:
             share = requests * row.weight / weights
             if row.name in serving and grown[row.name] == 0 and share >= SHARE:
+                where = f" in {backend.name}" if len(view.backends) > 1 else ""
                 draft.waiting.append(
-                    f"{row.name} is up and gets no request, where its weight promises about {share:.0f} in {IDLE_FOR:.0f} s"
+                    f"{row.name} is up{where} and gets no request, where its weight promises about {share:.0f} in {IDLE_FOR:.0f} s"
                 )
 
 
-def _grown(draft: Draft, name: str) -> int | None:
-    """Requests to a server in the last `IDLE_FOR` seconds; None where its history is shorter."""
+def _grown(draft: Draft, backend: str, name: str) -> int | None:
+    """Requests to a server of that backend in the last `IDLE_FOR` seconds; None where its history is shorter."""
     history = draft.decision.memory.traffic.get(name, ())
     before = next((each for each in reversed(history) if each.at <= draft.now - IDLE_FOR), None)
-    return None if before is None else history[-1].requests - before.requests
+    if before is None or backend not in before.arrived:
+        return None
+    return history[-1].arrived.get(backend, 0) - before.arrived[backend]
