@@ -103,6 +103,8 @@ def demand(histories: Sequence[History], backends: Collection[str]) -> float | N
 
     While it is steady it is taken over a long window; where the newer requests say otherwise, over a shorter one.
     """
+    if not backends:
+        return 0.0
     calm, quick, newest = (_came(histories, backends, window) for window in (_CALM_WINDOW, _RATE_WINDOW, _NEWEST))
     if calm is None or quick is None or newest is None:
         return None

@@ -225,8 +225,9 @@ def _solve(scene: _Scene, known: Weighing, cores: Sequence[Machine], steered: Se
     memory, routing = scene.memory, scene.policy.routing
     learned = carried(cores, memory.trim)
     others = [each.name for each in routing.backends if each not in steered]
-    capacity = max(learned * _STARVED, learned - _piled_up(scene) / _WORK_OFF_SECONDS - (demand(scene.core_histories, others) or 0.0))
-    share = _share(scene, total, capacity, _burst_capacity(scene, cores, others) or learned / len(cores))
+    least = learned * _STARVED
+    capacity = max(least, learned - _piled_up(scene) / _WORK_OFF_SECONDS - (demand(scene.core_histories, others) or 0.0))
+    share = _share(scene, total, (least, capacity), _burst_capacity(scene, cores, others) or learned / len(cores))
     weights, clauses = dict(known.weights), []
     for backend in steered:
         standing, skew = sum(scene.standing[backend.name]), memory.skew.get(backend.name, 1.0)
@@ -245,12 +246,22 @@ def _solve(scene: _Scene, known: Weighing, cores: Sequence[Machine], steered: Se
     )
 
 
-def _share(scene: _Scene, total: float, capacity: float, burst: float) -> float:
-    """The burst servers' share of the requests, 0..1 (see the module's formula), no faster than it may move."""
+def _share(scene: _Scene, total: float, core: tuple[float, float], burst: float) -> float:
+    """The burst servers' share of the requests, 0..1 (see the module's formula), no faster than it may move.
+
+    Args:
+        scene: what was learned.
+        total: requests/s in all.
+        core: requests/s that the cores get at least, and those that they carry.
+        burst: requests/s that the burst servers carry.
+    """
+    if total <= 0:
+        return 0.0
+    least, capacity = core
     last, seconds = scene.memory.share, scene.seconds
-    wanted = 0.0 if total <= capacity else min(1 - capacity / total, burst / (burst + capacity))
-    if total > 0:
-        wanted = max(wanted, min(last - seconds / _GIVE_BACK_SECONDS, 1 - _STARVED * capacity / total, burst / total))
+    solved = min(1 - capacity / total, burst / (burst + capacity))
+    held = min(last - seconds / _GIVE_BACK_SECONDS, 1 - least / total, burst / total)
+    wanted = max(0.0, solved, held)
     cold = any(_warms_up(scene, each) for each in scene.heads)
     if cold and not _above(scene):
         wanted = min(wanted, last + seconds / scene.policy.load.warm_up)
