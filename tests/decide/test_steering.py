@@ -138,6 +138,16 @@ def test_a_burst_server_that_dies_leaves_the_others_its_share_at_once() -> None:
     assert plant.above(since=STEP_AT + 60) == 0
 
 
+def test_a_core_server_that_dies_leaves_the_burst_servers_what_the_other_cannot_carry() -> None:
+    plant = Plant(step(0.6, 0.9), auto(2))
+    plant.run(STEP_AT + 300)
+    assert plant.weights[-1] == 1
+    plant.gateway.servers[CORES[1]].healthy = False
+    plant.run(300)
+    assert plant.turns[-1].decision.memory.share == pytest.approx(1 - 1 / 1.8, abs=0.05)
+    assert plant.traffic.stations[CORES[0]].load1 == pytest.approx(TARGET, abs=0.6)
+
+
 def test_under_leastconn_the_share_comes_out_the_same_with_slower_burst_servers() -> None:
     shares = []
     for balance in ("roundrobin", "leastconn"):

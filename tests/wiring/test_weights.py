@@ -10,7 +10,9 @@ from burstd.model.gateway import BackendView, GatewayView
 from burstd.model.policy import BackendPolicy, Mode, RoutingPolicy
 from burstd.wiring.weights import Remark, look_at_weights
 from tests.given import CORES
+from tests.haproxy_process import haproxy
 from tests.turns import NOW, server
+from tests.web import WebServer
 
 
 def remarks(
@@ -50,7 +52,7 @@ def test_another_algorithm_is_learned_and_a_fixed_weight_there_is_no_share(balan
     assert not automatic.bad
     [fixed] = remarks(balance, burst=10)
     assert fixed.bad
-    assert f"balance {balance} " in fixed.text
+    assert f"balance {'random or hash' if balance == 'unknown' else balance} " in fixed.text
     assert "burst_weight 10 is no share" in fixed.text
 
 
@@ -73,3 +75,17 @@ def test_nothing_is_said_where_haproxy_spills_over_or_no_core_stands() -> None:
     assert list(look_at_weights(view, RoutingPolicy(mode=Mode.SPILLOVER), CORES)) == []
     assert list(look_at_weights(view, RoutingPolicy(), ["another"])) == []
     assert list(look_at_weights(view, RoutingPolicy(backends=(BackendPolicy(name="static"),)), CORES)) == []
+
+
+@pytest.mark.parametrize(
+    ("balance", "told"), [("first", "looks at no weight"), ("leastconn", "by weight alone"), ("random", "by weight alone")]
+)
+def test_a_real_haproxy_says_its_algorithm(balance: str, told: str) -> None:
+    core = WebServer(CORES[0])
+    try:
+        with haproxy([core], balance=balance) as proxy:
+            [remark] = look_at_weights(proxy.gateway().read(), RoutingPolicy(backends=(BackendPolicy(weight=10),)), CORES)
+    finally:
+        core.stop()
+    assert remark.bad
+    assert told in remark.text

@@ -22,6 +22,11 @@ SKEW_RANGE: Final = (1 / 16, 16.0)
 """Beyond this something else than the algorithm shares the requests, such as a cookie."""
 
 
+def named(balance: str) -> str:
+    """The algorithm's name for people: HAProxy 2.6 calls two of them "unknown"."""
+    return "random or hash" if balance == "unknown" else balance
+
+
 def learn_skew(backend: str, cores: Sequence[History], bursts: Sequence[History], odds: float, known: Mapping[str, float]) -> float:
     """How many times their weights' worth the burst servers get in this backend; `odds` is that worth: burst to core."""
     skew = known.get(backend, 1.0)

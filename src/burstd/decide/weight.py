@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from burstd.decide.capacity import Machine, carried, learn_trim, learn_work, target
-from burstd.decide.skew import EXACT, WEIGHTLESS, learn_skew
+from burstd.decide.skew import EXACT, WEIGHTLESS, learn_skew, named
 from burstd.decide.traffic import History, demand, rate, undamped
 from burstd.model.decision import Memory
 from burstd.model.fleet import Instance, Phase
@@ -305,7 +305,7 @@ def _clauses(scene: _Scene, backend: BackendPolicy, weight: int, got: float, sha
         found.append(f"{backend.joined}: weight {weight} beside the cores' {cores} gives them {got:.0%}")
     if backend.name in scene.memory.skew:
         balance = next(each.balance for each in scene.view.backends if each.name == backend.name)
-        found.append(f"under {balance} a weight brings {scene.memory.skew[backend.name]:.2f} times its part")
+        found.append(f"under {named(balance)} a weight brings {scene.memory.skew[backend.name]:.2f} times its part")
     return found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from statistics import fmean
 from typing import Final, NamedTuple
 
-from burstd.decide.skew import EXACT, WEIGHTLESS
+from burstd.decide.skew import EXACT, WEIGHTLESS, named
 from burstd.model.gateway import BackendView, GatewayView, ServerRow
 from burstd.model.policy import BackendPolicy, Mode, RoutingPolicy
 
@@ -41,7 +41,7 @@ def look_at_weights(view: GatewayView, routing: RoutingPolicy, cores: Collection
 
 
 def _algorithm(backend: BackendView, policy: BackendPolicy, rows: list[ServerRow]) -> Iterator[Remark]:
-    key = f"haproxy.backend {backend.name}: balance {backend.balance}"
+    key = f"haproxy.backend {backend.name}: balance {named(backend.balance)}"
     if backend.balance in WEIGHTLESS:
         endless = [row.name for row in rows if not row.maxconn]
         fills = f"{key} looks at no weight and fills one server after the other"
