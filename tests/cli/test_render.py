@@ -158,6 +158,15 @@ def test_what_the_settings_lack_is_told_by_its_key(render: Render, settings: Pat
     assert "maxconn" not in weighted.stderr
 
 
+def test_instances_need_a_limit_where_the_core_has_one(render: Render, settings: Path) -> None:
+    settings.write_text(SETTINGS.replace("maxconn = 8\nfurther", "further"))
+    told = render()
+    assert told.exit_code == 2
+    assert told.stderr.startswith("burstd: haproxy.maxconn: needed to render haproxy.cfg where core servers have a maxconn, for instances")
+    settings.write_text(settings.read_text().replace("maxconn = 8\n", "").replace("maxconn = 16\n", ""))
+    assert render().exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [

@@ -222,6 +222,7 @@ def test_burstds_own_check_finds_redispatch_in_it() -> None:
         (replace(CONFIG, check_path="/health#x"), "check_path"),
         (replace(CONFIG, user="$USER"), "user"),
         (replace(CONFIG, log="/dev/log 'local0'"), "log"),
+        (replace(CONFIG, backends=()), "backends"),
         (of(), "cores"),
         (of(CORES[0], CORES[0]), "cores"),
         (of(CoreLine("a;b", "10.0.0.5")), "core server"),

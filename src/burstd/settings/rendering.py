@@ -55,6 +55,11 @@ def _missing(settings: Settings, mode: Mode) -> Iterator[str]:
                 f"core[{number}].maxconn: needed to render spillover, for nothing spills over where there is no limit; "
                 f"write how many requests {core.name} serves well at once, such as maxconn = 16"
             )
+    if settings.haproxy.maxconn is None and any(core.maxconn for core in settings.core):
+        yield (
+            "haproxy.maxconn: needed to render haproxy.cfg where core servers have a maxconn, for instances without one get none of the "
+            "requests that queue; write how many each instance serves well at once, such as maxconn = 16"
+        )
     for number, further in enumerate(settings.haproxy.further):
         if further.acl is None:
             yield (
