@@ -40,9 +40,16 @@ class Glance:
 
 
 @pytest.mark.slow
-def test_the_share_that_is_solved_is_what_haproxy_counts_and_the_cores_settle_under_the_threshold() -> None:
+@pytest.mark.parametrize("balance", ["roundrobin", "leastconn"])
+def test_the_share_that_is_solved_is_what_haproxy_counts_and_the_cores_settle_under_the_threshold(balance: str) -> None:
     with Site(lambda path: Client(path).get, without=False, most=2) as site:
+        file = site.layout.folder / f"{site.layout.sides['with'].program}.cfg"
+        file.write_text(file.read_text().replace("balance roundrobin", f"balance {balance}"))
+        site.reload_gateway()
         site.start_daemon()
+        wait_until(
+            lambda: site.ask("/v1/status")["gateway"]["backends"][0]["balance"] == balance, "HAProxy is reloaded", within=30, every=0.2
+        )
         Client(str(site.layout.control)).post("/v1/scale", {"count": 2, "owner": "test", "reason": "", "seconds": None})
         wait_until(lambda: site.ask("/v1/status")["in_service"] == 2, "both instances are in service", within=60, every=0.2)
         _, generators = site.start_traffic(CROWD)
