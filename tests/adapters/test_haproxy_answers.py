@@ -67,7 +67,7 @@ def test_the_old_process_of_a_reload_is_known_by_its_stopping() -> None:
         *(INFO.replace(field, "x") for field in ("Version:", "Pid:", "Stopping:", "Start_time_sec:")),
         *(INFO.replace(value, "nan") for value in ("2.6.12-1+deb12u4", "6004", "1795386638")),
         INFO.replace("1795386638", "9" * 400),
-        INFO + "Idle_pct: much\n",
+        INFO + "CumReq: many\n",
     ],
 )
 def test_an_info_that_lacks_something_is_garbled(text: str) -> None:

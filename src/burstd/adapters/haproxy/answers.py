@@ -41,13 +41,13 @@ class Info:
         version: (major, minor, patch).
         process: (pid, start in seconds since the epoch); names one process for ever, since either alone may come again.
         stopping: it is the old process of a reload and must not be read or edited any more.
-        idle: per cent of its time in which it lately had nothing to do; 0 where it does not say.
+        served: requests and connections since its start.
     """
 
     version: Version
     process: tuple[int, float]
     stopping: bool
-    idle: int = 0
+    served: int = 0
 
 
 def parse_info(text: str) -> Info:
@@ -63,7 +63,8 @@ def parse_info(text: str) -> Info:
             raise Garbled(f"`show info` names no version: {fields['Version'][:40]!r}")
         major, minor, patch = (int(part or 0) for part in version.groups())
         process = int(fields["Pid"]), float(int(fields["Start_time_sec"]))
-        return Info((major, minor, patch), process, stopping=fields["Stopping"] != "0", idle=int(fields.get("Idle_pct", 0)))
+        served = int(fields.get("CumReq", 0)) + int(fields.get("CumConns", 0))
+        return Info((major, minor, patch), process, stopping=fields["Stopping"] != "0", served=served)
     except KeyError as error:
         raise Garbled(f"`show info` has no field {error}") from error
     except (ValueError, OverflowError) as error:

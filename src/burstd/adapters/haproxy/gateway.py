@@ -31,11 +31,11 @@ REMOVAL_PATIENCE = 500
 
 ADDS_AT_ONCE = 25
 ADDS_PAUSE = 19.0
-BUSY_BELOW = 80
+BUSY_FROM = 200.0
 """`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
-tenths of the traffic away. So where HAProxy has been idle for less than `BUSY_BELOW` per cent of its time, a batch of `ADDS_AT_ONCE`,
-which fits into one pipelined write, is followed by a pause of `ADDS_PAUSE` times as long: a twentieth of its time is ours. Where it is
-idle there is room, and no pause. A fleet that grows by up to a batch never sees one."""
+tenths of the traffic away. So where more than `BUSY_FROM` requests/s come in meanwhile, a batch of `ADDS_AT_ONCE`, which fits into one
+pipelined write, is followed by a pause of `ADDS_PAUSE` times as long: a twentieth of HAProxy's time is ours. Fewer requests lose nothing
+by a moment's wait, and a fleet that grows by up to a batch never sees a pause. (HAProxy's own Idle_pct is that of one thread.)"""
 
 
 class HAProxyGateway:
@@ -120,7 +120,7 @@ class HAProxyGateway:
             info = self._recognise(talk, process)
             for adding, run in groupby(sound, key=lambda edit: isinstance(edit, AddServer)):
                 batch = list(run)
-                faults += self._add(talk, batch, info) if adding else self._change(talk, batch, info)
+                faults += self._add(talk, batch, process) if adding else self._change(talk, batch, info)
             self._recognise(talk, process)
         verdicts = iter(faults)
         return [next(verdicts) if refused is None else refused for refused in refusals]
@@ -177,23 +177,22 @@ class HAProxyGateway:
         verdicts = [answer for line, answer in zip(lines, answers, strict=True) if not line.startswith("wait ")]
         return [self._commands.judge(edit, verdict) for edit, verdict in zip(singles, verdicts, strict=True)]
 
-    def _add(self, talk: Conversation, edits: Iterable[GatewayEdit], info: Info) -> list[Fault | None]:
-        """Add servers in batches, with pauses for the traffic where HAProxy is busy; what then finds no time is left over."""
+    def _add(self, talk: Conversation, edits: Iterable[GatewayEdit], process: tuple[int, float]) -> list[Fault | None]:
+        """Add servers in batches, with pauses for the traffic where there is some; what then finds no time is left over."""
         adds = [edit for edit in edits if isinstance(edit, AddServer)]
         unique = list(dict.fromkeys(adds))
         views = self._views(talk, list(dict.fromkeys(edit.backend for edit in adds)))
         present = {(view.name, row.name): row for view in views for row in view.servers}
         verdicts: dict[AddServer, Fault | None] = {}
-        pause = 0.0
+        pace = _Pace()
         for start in range(0, len(unique), ADDS_AT_ONCE):
-            if pause > talk.remaining - self._deadline / 2:
-                break
-            time.sleep(pause)
-            began = time.monotonic()
+            if start or len(unique) > ADDS_AT_ONCE:
+                pause = pace.pause(self._recognise(talk, process).served)
+                if pause > talk.remaining - self._deadline / 2:
+                    break
+                time.sleep(pause)
             batch = unique[start : start + ADDS_AT_ONCE]
             verdicts |= zip(batch, self._add_batch(talk, batch, present), strict=True)
-            if info.idle < BUSY_BELOW:
-                pause = (time.monotonic() - began) * ADDS_PAUSE
         return [verdicts.get(edit, Fault(PEER, FaultKind.THROTTLED, f"{edit.name}: left for the next cycle")) for edit in adds]
 
     def _add_batch(
@@ -205,3 +204,20 @@ class HAProxyGateway:
         for edit, script in zip(adds, scripts, strict=True):
             faults = [self._commands.judge(step, next(answers)) for step in script]
             yield clash(edit, present.get((edit.backend, edit.name))) or next(filter(None, faults), None)
+
+
+class _Pace:
+    """How long to wait between two batches: told how many requests HAProxy has served, before the first and after each of them."""
+
+    def __init__(self) -> None:
+        self._served: int | None = None
+        self._at = 0.0
+        self._resumed = 0.0
+
+    def pause(self, served: int) -> float:
+        """Seconds to wait before the next batch."""
+        now = time.monotonic()
+        busy = self._served is not None and served - self._served > BUSY_FROM * (now - self._at)
+        pause = (now - self._resumed) * ADDS_PAUSE if busy else 0.0
+        self._served, self._at, self._resumed = served, now, now + pause
+        return pause
