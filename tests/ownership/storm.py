@@ -136,9 +136,11 @@ class Storm(Theatre):
         """One cycle, killed before that port call or edit (None: it ends), and started again on a wall clock that has jumped."""
         self.cycles += 1
         self.wire.left = kill_before
+        hidden = Counter(self._hidden)
         try:
             self._check(self.cycle.turn())
         except Killed:
+            self._hidden |= hidden  # what it has just seen may not be stored
             self._start_again(jump)
         else:
             if kill_before is not None:
@@ -206,7 +208,7 @@ class Storm(Theatre):
             self._run(30, STEP)
             assert sorted(each.id for each in self._ours()) == sorted(each.node_id or "" for each in self.fleet)
             assert [each.name for each in self.fleet if each.phase is Phase.IN_SERVICE] == self.serving()
-            assert [each.name for each in self.fleet if each.phase is Phase.STANDBY] == self.standing_by()
+            assert sorted(each.name for each in self.fleet if each.phase is Phase.STANDBY) == sorted(self.standing_by())
             kept = min(self.policy.fleet.standby, self.policy.fleet.maximum - 1)
             assert (len(self.serving()), len(self.standing_by()), len(self.fleet)) == (1, kept, 1 + kept)
             assert self.step().plan.actions == ()
@@ -232,11 +234,15 @@ class Storm(Theatre):
     def listed(self, view: CloudView, asked: dict[str, ListTrouble | None]) -> None:
         """Burstd sees the listings of before: how many in a row have now hidden something, and could be believed.
 
-        A listing without one machine of ours, in a pool in which some must be, is a sudden emptiness that says nothing (rule 7).
+        A listing without one machine of ours, in a pool in which some must be, is a sudden emptiness that says nothing (rule 7). A cloud
+        that lags hides a machine without any trouble.
         """
+        bound = {each.node_id for each in self.fleet if each.phase in LIVING}
         for listing in view.listings:
             trouble = self._asked.get(listing.pool)
-            if trouble is None:
+            shown = set() if isinstance(listing.nodes, Fault) else {each.id for each in listing.nodes}
+            here = {each.id for each in self._ours() if each.pool == listing.pool}
+            if trouble is None and bound & here <= shown:
                 self._hidden[listing.pool] = 0
             elif not isinstance(listing.nodes, Fault):
                 some = any(each.owner == OWNER and each.operation for each in listing.nodes)

@@ -10,7 +10,7 @@ from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.fleet import Cooldowns, Orders, Override, Pause, Phase, PoolState
 from burstd.model.gateway import AddServer, AdminState, ServerStatus, SetState
 from burstd.model.plans import Plan, Record, RecordCooldowns
-from tests.given import AWAY, calls, decision, edits, member, phases, planned, policy, records, row, rows, standby_row, world
+from tests.given import AWAY, calls, decision, edits, listing, member, node, phases, planned, policy, records, row, rows, standby_row, world
 from tests.turns import NOW
 
 ONE = policy(fleet={"standby": 1})
@@ -191,3 +191,11 @@ def test_one_that_haproxy_lists_as_backup_alone_is_taken_back_as_a_standby() -> 
     found = member(1, Phase.BOOTING)
     made = planned(world(fleet=[found], gateway=rows(standby_row(found))), 0, ONE)
     assert records(made)[found.name].phase is Phase.STANDBY
+
+
+def test_one_that_nobody_had_counted_on_stands_by_and_that_is_no_scale_in() -> None:
+    serving, refused = member(1), member(2, Phase.UNKNOWN, refused=True)
+    found = world(fleet=[serving, refused], cloud=listing(node(serving), node(refused)))
+    made = planned(found, decision(1, allowed=False), ONE)
+    assert records(made)[refused.name].reserve
+    assert not any(isinstance(each, RecordCooldowns) for each in made.actions)

@@ -29,7 +29,7 @@ def scale(draft: Draft, operations: Iterator[str]) -> None:
     after, cooldowns = len(_for_service(draft)), draft.snapshot.cooldowns
     if after > before and draft.decision.direction > 0:
         cooldowns = replace(cooldowns, scale_out=draft.now)
-    if left or after < before:
+    if left or (after < before and draft.decision.scale_in_allowed):  # else one has turned up that nobody had counted on
         cooldowns = replace(cooldowns, scale_in=draft.now)
     if cooldowns != draft.snapshot.cooldowns:
         draft.records.append(RecordCooldowns(cooldowns))
