@@ -240,7 +240,7 @@ def test_a_weight_is_set_absolutely(stage: Stage) -> None:
         assert stage.edit(SetWeight(BACKEND, OURS, weight)) == [None]
         row = stage.row()
         assert row is not None
-        assert row.weight == weight
+        assert (row.weight, row.status) == (weight, ServerStatus.UP)  # a weight of 0 is no drain
 
 
 def test_a_limit_of_connections_is_set_and_lifted(stage: Stage) -> None:

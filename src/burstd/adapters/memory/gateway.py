@@ -64,7 +64,7 @@ class MemoryServer:
             return ServerStatus.NO_CHECK
         if self.passing is False:
             return ServerStatus.DOWN
-        return ServerStatus.DRAIN if self.admin is AdminState.DRAIN or self.weight == 0 else ServerStatus.UP
+        return ServerStatus.DRAIN if self.admin is AdminState.DRAIN else ServerStatus.UP
 
     def put(self, state: AdminState, now: float) -> None:
         """Give it another administrative state; MAINT counts from its first order."""
