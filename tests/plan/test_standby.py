@@ -111,6 +111,12 @@ def test_while_scale_out_is_paused_no_standby_is_bought(pause: Pause, bought: in
     assert ("no standby is launched while scale-out is paused" in made.waiting) is (not bought)
 
 
+def test_while_scale_out_is_paused_no_standby_goes_before_one_that_still_boots() -> None:
+    fleet = [member(1, Phase.STANDBY), member(2, Phase.BOOTING, node_id="i-9")]
+    paused = world(load=9.0, fleet=fleet, orders=Orders(pause=Pause.OUT))
+    assert phases(planned(paused, decision(1, current=1), ONE)).get(fleet[0].name) is None
+
+
 def test_with_every_pool_barred_the_standby_waits_and_the_reason_is_said() -> None:
     barred = {name: PoolState(name, 1, NOW + 20, "out of stock") for name in ("dublin", "oslo")}
     made = planned(world(pools=barred), 0, ONE)

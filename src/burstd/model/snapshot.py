@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from burstd.model.cloud import CloudView
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault
-from burstd.model.fleet import Cooldowns, Instance, Orders, Phase, PoolState
+from burstd.model.fleet import Cooldowns, Instance, Orders, Pause, Phase, PoolState
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Reading
 from burstd.model.window import Window
@@ -52,8 +52,12 @@ class Snapshot:
 
     @property
     def relief(self) -> tuple[Instance, ...]:
-        """The standbys that can take traffic at once, oldest first: every `backup` line of theirs is up, and nobody drains them."""
-        standing = (each for each in self.fleet if each.phase is Phase.STANDBY and each.name not in self.orders.drains)
+        """The standbys that may take traffic at once, oldest first: every `backup` line of theirs is up, and nobody drains them.
+
+        None while scale-out is paused: what an operator has stopped shall stand still.
+        """
+        paused = self.orders.pause in {Pause.OUT, Pause.BOTH}
+        standing = (each for each in self.fleet if each.phase is Phase.STANDBY and each.name not in self.orders.drains and not paused)
         return tuple(each for each in standing if self._stands_ready(each))
 
     def _stands_ready(self, instance: Instance) -> bool:
