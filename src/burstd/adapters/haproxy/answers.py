@@ -131,14 +131,21 @@ def _rows(text: str) -> list[_Row]:
         raise Garbled("`show stat` answers something else")
     columns = header.removeprefix("# ").split(",")
     try:
-        pick = itemgetter(*(columns.index(name) for name in _Row._fields))
+        places = [columns.index(name) for name in _Row._fields]
     except ValueError as error:
         raise Garbled("`show stat` lacks a column that every version has had") from error
-    try:
-        rows = [row for row in csv.reader(io.StringIO(body, newline=""), strict=True) if row]
-    except csv.Error as error:
-        raise Garbled("`show stat` is no CSV") from error
-    if any(len(row) != len(columns) for row in rows):
+    pick, deepest = itemgetter(*places), max(places) + 1
+    if '"' in body:
+        try:
+            rows = [row for row in csv.reader(io.StringIO(body, newline=""), strict=True) if row]
+        except csv.Error as error:
+            raise Garbled("`show stat` is no CSV") from error
+        torn = any(len(row) != len(columns) for row in rows)
+    else:  # as nearly always: nothing is quoted, and half of the columns need not be parted
+        lines = [line for line in body.split("\n") if line]
+        torn = any(line.count(",") != len(columns) - 1 for line in lines)
+        rows = [] if torn else [line.split(",", deepest) for line in lines]
+    if torn:
         raise Garbled("`show stat` has a torn row")
     return [_Row._make(pick(row)) for row in rows]
 
