@@ -30,11 +30,11 @@ REMOVAL_PATIENCE = 500
 """Milliseconds that all removals of one exchange together may wait in HAProxy (3.0 and later); the next cycle tries again."""
 
 ADDS_AT_ONCE = 25
-ADDS_PAUSE = 19.0
+ADDS_PAUSE = 29.0
 BUSY_FROM = 200.0
 """`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
 tenths of the traffic away. So where more than `BUSY_FROM` requests/s come in meanwhile, a batch of `ADDS_AT_ONCE`, which fits into one
-pipelined write, is followed by a pause of `ADDS_PAUSE` times as long: a twentieth of HAProxy's time is ours. Fewer requests lose nothing
+pipelined write, is followed by a pause of `ADDS_PAUSE` times as long: a thirtieth of HAProxy's time is ours. Fewer requests lose nothing
 by a moment's wait, and a fleet that grows by up to a batch never sees a pause. (HAProxy's own Idle_pct is that of one thread.)"""
 
 
