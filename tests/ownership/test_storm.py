@@ -23,7 +23,8 @@ from tests.ownership.weather import play
 
 STEPS = 50
 """Steps of one storm: long enough for a create to be lost, abandoned, and to come late."""
-FAST = 40
+FAST = 60
+"""Storms of every run: enough for each rule of the ownership protocol, once taken out, to show in one of them (`tests/mutations.py`)."""
 LONG = 100_000 // STEPS
 PARTS = 20
 KILLS = st.none() | st.integers(0, 25)
