@@ -78,6 +78,7 @@ class HAProxy:
 defaults
     mode http
     option redispatch
+    option idle-close-on-response
     retries 3
     timeout connect 1s
     timeout client 10s

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -426,6 +428,17 @@ def test_in_tcp_mode_sessions_are_what_is_counted(proxy: HAProxy, gateway: HAPro
     with traffic(proxy.host, proxy.port, keep_alive=False) as flow:
         flow.more(10)
     assert gateway.read().backends[0].requests >= 10
+
+
+def test_a_quiet_haproxy_takes_many_servers_without_a_pause(
+    gateway: HAProxyGateway, burst: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    view = gateway.read()
+    adds = [replace(adding(burst), name=f"{burst.name}{number}") for number in range(100)]
+    assert list(gateway.apply(adds, process(view))) == [None] * 100
+    assert pauses == [0.0] * 4
 
 
 def test_no_edit_needs_no_haproxy(gateway: HAProxyGateway, proxy: HAProxy) -> None:

@@ -72,6 +72,8 @@ defaults
     retries 3
     # A request whose server is gone goes to another one. Without it HAProxy 2.6 can crash when a server is deleted.
     option redispatch
+    # At a reload a client that waits with an open connection gets one more answer, instead of a closed door.
+    option idle-close-on-response
     timeout connect 2000ms
     timeout client 50000ms
     timeout server 50000ms

@@ -149,6 +149,8 @@ def _defaults(config: HAProxyConfig) -> Iterator[str]:
     yield f"retries {config.retries}"
     yield "# A request whose server is gone goes to another one. Without it HAProxy 2.6 can crash when a server is deleted."
     yield "option redispatch"
+    yield "# At a reload a client that waits with an open connection gets one more answer, instead of a closed door."
+    yield "option idle-close-on-response"
     yield f"timeout connect {_time(config.connect_timeout)}"
     yield f"timeout client {_time(config.client_timeout)}"
     yield f"timeout server {_time(config.server_timeout)}"

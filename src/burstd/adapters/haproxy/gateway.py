@@ -32,10 +32,12 @@ REMOVAL_PATIENCE = 500
 ADDS_AT_ONCE = 25
 ADDS_PAUSE = 29.0
 BUSY_FROM = 200.0
+A_FEW = 5
 """`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
 tenths of the traffic away. So where more than `BUSY_FROM` requests/s come in meanwhile, a batch of `ADDS_AT_ONCE`, which fits into one
 pipelined write, is followed by a pause of `ADDS_PAUSE` times as long: a thirtieth of HAProxy's time is ours. Fewer requests lose nothing
-by a moment's wait, and a fleet that grows by up to a batch never sees a pause. (HAProxy's own Idle_pct is that of one thread.)"""
+by a moment's wait, nor do the first `A_FEW`, since a single one within a batch of 2 ms is no rate; and a fleet that grows by up to a batch
+never sees a pause. (HAProxy's own Idle_pct is that of one thread.)"""
 
 
 class HAProxyGateway:
@@ -210,14 +212,14 @@ class _Pace:
     """How long to wait between two batches: told how many requests HAProxy has served, before the first and after each of them."""
 
     def __init__(self) -> None:
-        self._served: int | None = None
-        self._at = 0.0
+        self._first: tuple[int, float] | None = None
         self._resumed = 0.0
 
     def pause(self, served: int) -> float:
         """Seconds to wait before the next batch."""
         now = time.monotonic()
-        busy = self._served is not None and served - self._served > BUSY_FROM * (now - self._at)
+        before, since = self._first or (served, now)
+        busy = served - before > A_FEW + BUSY_FROM * (now - since)
         pause = (now - self._resumed) * ADDS_PAUSE if busy else 0.0
-        self._served, self._at, self._resumed = served, now, now + pause
+        self._first, self._resumed = (before, since), now + pause
         return pause
