@@ -30,14 +30,16 @@ REMOVAL_PATIENCE = 500
 """Milliseconds that all removals of one exchange together may wait in HAProxy (3.0 and later); the next cycle tries again."""
 
 ADDS_AT_ONCE = 25
+ADDS_AT_MOST = 200
 ADDS_PAUSE = 29.0
 BUSY_FROM = 200.0
 A_FEW = 5
 """`add server` stops all of HAProxy's threads, for longer the more servers there are: on 2.6 growing from 1,000 to 5,000 took nine
-tenths of the traffic away. So where more than `BUSY_FROM` requests/s come in meanwhile, a batch of `ADDS_AT_ONCE`, which fits into one
-pipelined write, is followed by a pause of `ADDS_PAUSE` times as long: a thirtieth of HAProxy's time is ours. Fewer requests lose nothing
-by a moment's wait, nor do the first `A_FEW`, since a single one within a batch of 2 ms is no rate; and a fleet that grows by up to a batch
-never sees a pause. (HAProxy's own Idle_pct is that of one thread.)"""
+tenths of the traffic away. So where more than `BUSY_FROM` requests/s come in meanwhile, a batch of `ADDS_AT_ONCE` is followed by a pause
+of `ADDS_PAUSE` times as long: a thirtieth of HAProxy's time is ours. While none come in, each batch is twice the last, up to
+`ADDS_AT_MOST`, which takes some 20 ms: whoever comes then waits no longer than that. Fewer requests lose nothing by a moment's wait, nor do
+the first `A_FEW`, since a single one within a batch of 2 ms is no rate; and a fleet that grows by up to a batch never sees a pause.
+(HAProxy's own Idle_pct is that of one thread.)"""
 
 
 class HAProxyGateway:
@@ -187,14 +189,17 @@ class HAProxyGateway:
         present = {(view.name, row.name): row for view in views for row in view.servers}
         verdicts: dict[AddServer, Fault | None] = {}
         pace = _Pace()
-        for start in range(0, len(unique), ADDS_AT_ONCE):
-            if start or len(unique) > ADDS_AT_ONCE:
+        start, size = 0, ADDS_AT_ONCE
+        while start < len(unique):
+            if len(unique) > ADDS_AT_ONCE:
                 pause = pace.pause(self._recognise(talk, process).served)
                 if pause > talk.remaining - self._deadline / 2:
                     break
                 time.sleep(pause)
-            batch = unique[start : start + ADDS_AT_ONCE]
+                size = ADDS_AT_ONCE if pause or not start else min(2 * size, ADDS_AT_MOST)
+            batch = unique[start : start + size]
             verdicts |= zip(batch, self._add_batch(talk, batch, present), strict=True)
+            start += len(batch)
         return [verdicts.get(edit, Fault(PEER, FaultKind.THROTTLED, f"{edit.name}: left for the next cycle")) for edit in adds]
 
     def _add_batch(

@@ -20,8 +20,8 @@ from burstd.errors import Garbled, Misconfigured, Unreachable
 PROMPT = b"\n> "
 
 MAX_AHEAD = 8192
-"""Bytes of commands sent before their answers are read. Half of HAProxy's buffer (16 KiB): it always has room for them, so that
-neither side ever waits for the other to read, and 3.4's loop at a line of exactly 16 KiB is out of reach."""
+"""Bytes of commands sent before their answers are read, in two batches. Half of HAProxy's buffer (16 KiB): it always has room for
+them, so that neither side ever waits for the other to read, and 3.4's loop at a line of exactly 16 KiB is out of reach."""
 
 MAX_ANSWER = 32 * 1024 * 1024
 """Bytes of one answer. `show stat` of 10,000 servers takes about 6 MB; what goes on beyond this is not HAProxy."""
@@ -49,13 +49,16 @@ class Conversation:
             Unreachable: no answer, or not all of it, before the deadline or the end of the connection.
             Garbled: too long an answer, or more answers than questions.
         """
-        answers = []
+        if self._received:
+            raise Garbled(f"{self._path} says more than it was asked")
+        answers: list[str] = []
+        asked: list[str] = []
         for batch in _batches(lines):
-            if self._received:
-                raise Garbled(f"{self._path} says more than it was asked")
+            # HAProxy works on this batch while the answers to the one before are read.
             self._send("".join(f"{line}\n" for line in batch).encode())
-            answers += [self._answer() for _ in batch]
-        return answers
+            answers += [self._answer() for _ in asked]
+            asked = batch
+        return [*answers, *(self._answer() for _ in asked)]
 
     def connect(self) -> None:
         """Connect and switch to `prompt` mode.
@@ -132,12 +135,12 @@ def converse(path: Path, seconds: float) -> Iterator[Conversation]:
 
 
 def _batches(lines: Sequence[str]) -> Iterator[list[str]]:
-    """The lines in order, in batches of at most `MAX_AHEAD` bytes (a single longer line alone)."""
+    """The lines in order, in batches of at most half of `MAX_AHEAD` bytes (a single longer line alone)."""
     batch: list[str] = []
     size = 0
     for line in lines:
         length = len(line.encode()) + 1
-        if batch and size + length > MAX_AHEAD:
+        if batch and size + length > MAX_AHEAD // 2:
             yield batch
             batch, size = [], 0
         batch.append(line)
