@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burstd.decide.queueing import mean_load, rate_at, utilisation_at
+from burstd.decide.queueing import mean_load, utilisation_at
 from burstd.decide.traffic import rate, undamped, work
 from burstd.model.decision import Decision, Memory, Traffic
 from burstd.model.fleet import Instance, Phase
@@ -104,7 +104,7 @@ def test_below_the_cores_capacity_the_burst_servers_get_the_least() -> None:
 
 def test_above_it_they_get_just_what_the_cores_cannot_carry() -> None:
     made = Site(member(1), member(2)).watch(20, core=90, burst=10)
-    capacity = 2 * rate_at(3.5, CPUS, WORK)
+    capacity = 2 * utilisation_at(3.5, CPUS) * CPUS / WORK
     assert made.weight is not None
     assert share(made.weight, 2) == pytest.approx(1 - capacity / 200, abs=0.02)
     assert made.core_capacity == pytest.approx(capacity / 2, rel=0.01)

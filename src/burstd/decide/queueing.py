@@ -33,8 +33,3 @@ def utilisation_at(load: float, cpus: int) -> float:
         else:
             high = middle
     return low
-
-
-def rate_at(load: float, cpus: int, work: float) -> float:
-    """Requests/s at which a server stands at this load, when a request costs `work` CPU seconds (> 0)."""
-    return utilisation_at(load, cpus) * cpus / work

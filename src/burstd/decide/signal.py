@@ -50,7 +50,7 @@ class Signal:
         return f"no core server that takes traffic shows its load: {', '.join((*self.missing, *out))}"
 
 
-def _level(sample: Sample, policy: LoadPolicy) -> float | None:
+def level_of(sample: Sample, policy: LoadPolicy) -> float | None:
     """The sample in the units of the thresholds; None where it cannot be said."""
     if not math.isfinite(sample.load1) or not 0 <= sample.load1 <= policy.absurd_above:
         return None
@@ -83,7 +83,7 @@ def read_signal(snapshot: Snapshot, policy: Policy) -> Signal:
     for core in policy.cores:
         reading = snapshot.cores.get(core.name)
         sample = reading if isinstance(reading, Sample) else snapshot.memory.samples.get(core.name)
-        level = None if sample is None else _level(sample, policy.load)
+        level = None if sample is None else level_of(sample, policy.load)
         fresh = sample is not None and snapshot.now - sample.at <= policy.load.stale_after
         if not isinstance(reading, Sample):
             missing.append(f"{core.name} ({reading.text if isinstance(reading, Fault) else 'not read'})")

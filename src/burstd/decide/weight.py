@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from burstd.decide.capacity import Machine, carried, learn_trim, learn_work, target
+from burstd.decide.signal import level_of
 from burstd.decide.skew import EXACT, WEIGHTLESS, learn_skew, named
 from burstd.decide.traffic import History, demand, rate, undamped
 from burstd.model.decision import Memory
@@ -271,7 +272,8 @@ def _share(scene: _Scene, total: float, core: tuple[float, float], burst: float)
 def _above(scene: _Scene) -> bool:
     """A core is above the threshold."""
     load = scene.policy.load
-    return any(each.load1 > load.scale_out_above * ((each.cpus or 1) if load.per_cpu else 1) for each in scene.memory.samples.values())
+    levels = (level_of(each, load) for each in scene.memory.samples.values())
+    return any(level > load.scale_out_above for level in levels if level is not None)
 
 
 def _piled_up(scene: _Scene) -> float:
