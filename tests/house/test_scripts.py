@@ -66,7 +66,17 @@ def test_an_argument_that_a_script_does_not_know_changes_nothing(name: str) -> N
 
 
 def test_without_a_python_that_is_new_enough_bootstrap_says_so_in_one_line(clone: Path, tmp_path: Path) -> None:
-    path = pretend(tmp_path / "bin", "haproxy", "prometheus-node-exporter", "promtool", real=("bash", "env", "dirname"))
+    path = pretend(
+        tmp_path / "bin",
+        "haproxy",
+        "prometheus-node-exporter",
+        "promtool",
+        "mariadbd",
+        "lsyncd",
+        "rsync",
+        "sshd",
+        real=("bash", "env", "dirname"),
+    )
     (Path(path) / "python3").symlink_to("/bin/false")
     refused = call(clone, path=path)
     assert refused.returncode == 2

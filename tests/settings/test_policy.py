@@ -7,7 +7,20 @@ from typing import Any
 import pytest
 
 from burstd.model import policy as model
-from burstd.model.policy import Aggregate, BackendPolicy, CoreServer, FleetPolicy, LoadPolicy, Mode, Policy, PoolPolicy, RoutingPolicy, Step
+from burstd.model.policy import (
+    Aggregate,
+    BackendPolicy,
+    ContentPolicy,
+    CoreServer,
+    DatabasePolicy,
+    FleetPolicy,
+    LoadPolicy,
+    Mode,
+    Policy,
+    PoolPolicy,
+    RoutingPolicy,
+    Step,
+)
 from tests.settings.written import MINIMAL, loaded
 
 EVERYTHING = """
@@ -74,6 +87,17 @@ check_path = "/health"
 metrics_port = 9101
 price = 0.0228
 currency = "EUR"
+
+[content]
+core = "mirror@10.0.0.5"
+max_drift = "6m"
+
+[database]
+primary = "10.0.0.5"
+replica = "10.1.0.5"
+auto_promote = true
+core_lost_for = "3m"
+max_lag = "1m"
 """
 
 EXPECTED = Policy(
@@ -98,6 +122,8 @@ EXPECTED = Policy(
             0.0228, "EUR",
         ),
     ),
+    content=ContentPolicy(360.0),
+    database=DatabasePolicy(auto_promote=True, core_lost_for=180.0, max_lag=60.0),
 )  # fmt: skip
 
 
@@ -112,12 +138,14 @@ def test_every_key_arrives_in_the_policy(everything: Policy) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", [FleetPolicy(), LoadPolicy(), RoutingPolicy(), PoolPolicy("", "", "")], ids=lambda part: type(part).__name__
+    "part",
+    [FleetPolicy(), LoadPolicy(), RoutingPolicy(), PoolPolicy("", "", ""), ContentPolicy(), DatabasePolicy()],
+    ids=lambda part: type(part).__name__,
 )
 def test_the_example_above_sets_every_field_of_the_policy_to_something_else_than_its_default(
-    everything: Policy, part: FleetPolicy | LoadPolicy | RoutingPolicy | PoolPolicy
+    everything: Policy, part: FleetPolicy | LoadPolicy | RoutingPolicy | PoolPolicy | ContentPolicy | DatabasePolicy
 ) -> None:
-    parts = (everything.fleet, everything.load, everything.routing, *everything.pools)
+    parts = (everything.fleet, everything.load, everything.routing, *everything.pools, everything.content, everything.database)
     told: Any = next(each for each in parts if type(each) is type(part))
     left = [field.name for field in fields(part) if getattr(told, field.name) == getattr(part, field.name)]
     assert left == (["standby"] if isinstance(part, FleetPolicy) else [])  # which cannot be set beside the mode above
@@ -130,7 +158,7 @@ def test_the_standby_arrives_in_the_policy(tmp_path: Path) -> None:
 def test_no_part_of_the_policy_is_forgotten_here() -> None:
     parts = {name for name, each in vars(model).items() if isinstance(each, type) and each.__module__ == model.__name__}
     parts_here = {"Aggregate", "CoreServer", "FleetPolicy", "Step", "LoadPolicy", "Mode", "BackendPolicy", "RoutingPolicy", "PoolPolicy"}
-    assert parts == {*parts_here, "Policy"}
+    assert parts == {*parts_here, "ContentPolicy", "DatabasePolicy", "Policy"}
 
 
 def test_what_is_not_set_is_the_policys_own_default(tmp_path: Path) -> None:

@@ -189,12 +189,40 @@ class PoolPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentPolicy:
+    """The mirror of the core's content.
+
+    Attributes:
+        max_drift: seconds; an instance in service whose content is older than this behind the core's is drained.
+    """
+
+    max_drift: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasePolicy:
+    """When the replica may become the primary without an order; times in seconds.
+
+    Attributes:
+        auto_promote: it may at all.
+        core_lost_for: the core and the primary must be lost for this long.
+        max_lag: a replica that was further behind when it was last seen in order waits for an operator.
+    """
+
+    auto_promote: bool = False
+    core_lost_for: float = 120.0
+    max_lag: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that deciding and planning may know of the settings, and whose fleet it is.
 
     Attributes:
         owner: the owner id from the state folder: what carries another one is a stranger's.
         pools: in the order in which they are tried.
+        content: None: the content is nobody's care here, and the check path alone is the gate.
+        database: None: none is watched.
     """
 
     owner: str
@@ -203,6 +231,8 @@ class Policy:
     cores: tuple[CoreServer, ...]
     routing: RoutingPolicy
     pools: tuple[PoolPolicy, ...]
+    content: ContentPolicy | None = None
+    database: DatabasePolicy | None = None
 
     def pool(self, name: str) -> PoolPolicy | None:
         """The pool of that name; None where the settings no longer have it."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args, get_origin
 
 from burstd.durations import format_duration
-from burstd.settings.sections import Section, Settings
+from burstd.settings.section import Section
+from burstd.settings.sections import Settings
 from burstd.settings.values import Kind
 
 if TYPE_CHECKING:

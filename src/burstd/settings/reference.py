@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from burstd.durations import EXPECTED as A_DURATION
 from burstd.settings.places import default, every_key, example, is_list, kind, spelled, table_of
-from burstd.settings.sections import Section, Settings
+from burstd.settings.section import Section
+from burstd.settings.sections import Settings
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

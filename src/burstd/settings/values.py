@@ -283,6 +283,10 @@ OptionalWords = Annotated[
 OptionalAddress = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_address), Kind("an IP address")]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,63}"), Kind("a name of letters, digits, dash, underscore or dot, without spaces")]
 GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
+UserName = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}"), Kind("the name of a user")]
+OptionalLogin = Annotated[
+    str | None, BeforeValidator(_blank_is_none), _matching(r"[a-z_][a-z0-9_-]{0,31}@[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"), Kind("USER@HOST")
+]
 OptionalHost = Annotated[
     str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})"), Kind("a host name or an IPv4 address")
 ]
@@ -290,10 +294,17 @@ Proxy = Annotated[Secret[Annotated[str, AfterValidator(proxy_url)]] | None, Befo
 Exporter = Annotated[str, AfterValidator(_exporter), Kind("an http or https URL with a host")]
 Listen = Annotated[str, AfterValidator(_listen), Kind('HOST:PORT, or "" for none')]
 Cron = Annotated[str, AfterValidator(_cron), Kind('five cron fields such as "0 8 * * mon-fri"')]
+OptionalCron = Annotated[
+    str | None,
+    BeforeValidator(_blank_is_none),
+    AfterValidator(lambda text: text and _cron(text)),
+    Kind('five cron fields such as "0 8 * * mon-fri"'),
+]
 Zone = Annotated[str, AfterValidator(_zone), Kind("the IANA name of a time zone")]
 Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]
 CheckPath = Annotated[str, _matching(r"/[!-~]*"), Kind("a path that starts with / and has no spaces")]
 
+Absolute = Annotated[str, _matching(r"(/[A-Za-z0-9_.-]+)+"), Kind("an absolute path of letters, digits, dash, underscore, dot and slash")]
 Anchored = Annotated[Path, BeforeValidator(_anchored), Kind("a path")]
 OptionalAnchored = Annotated[Path | None, BeforeValidator(_anchored), BeforeValidator(_blank_is_none), Kind("a path")]
 SocketPath = Annotated[Anchored, AfterValidator(_fits_a_socket), Kind("the path of a unix socket")]

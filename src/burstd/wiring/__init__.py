@@ -24,7 +24,7 @@ from burstd.model.fleet import Instance
 from burstd.model.naming import is_server_name
 from burstd.ports import Clock, Ports
 from burstd.settings import Settings
-from burstd.settings.sections import PoolSettings
+from burstd.settings.pools import PoolSettings
 from burstd.wiring.succession import Succession
 
 _FIXED = (

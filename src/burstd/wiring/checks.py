@@ -29,7 +29,8 @@ from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample, Target
 from burstd.model.policy import Mode, RoutingPolicy
 from burstd.settings import Settings
-from burstd.settings.sections import CoreSettings, PoolSettings
+from burstd.settings.pools import PoolSettings
+from burstd.settings.sections import CoreSettings
 from burstd.wiring import cloud_pool, gateway_of, load_of
 from burstd.wiring.weights import look_at_weights
 
