@@ -89,7 +89,9 @@ def test_what_the_source_imports_is_declared() -> None:
     nodes = [node for tree in trees for node in ast.walk(tree)]
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    foreign = {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) - {"burstd"}
+    foreign = (
+        {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) - {"burstd", "_typeshed"}
+    )  # mypy's own, never there to run
     owners = packages_distributions()
     wanted = {canonicalize_name(owner) for name in foreign for owner in owners.get(name, [name])}
     assert wanted <= names("run", *project()["project"]["optional-dependencies"])

@@ -29,7 +29,9 @@ MAPS = {"weights"}
 def options(verb: str) -> set[str]:
     command = burstd.get_command(click.Context(burstd), verb)
     assert command is not None
-    return {name for each in command.params if isinstance(each, click.Option) for name in each.opts if name.startswith("--")}
+    commands = [command, *command.commands.values()] if isinstance(command, click.Group) else [command]
+    parameters = [each for one in commands for each in one.params]
+    return {name for each in parameters if isinstance(each, click.Option) for name in each.opts if name.startswith("--")}
 
 
 def section(text: str, *titles: str) -> str:

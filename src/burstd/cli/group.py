@@ -32,7 +32,7 @@ VERBS: Final = {
     "drain": "Drain one instance and destroy it.",
     "fleet": "Show what the clouds have: ours, orphans, strangers with a like name.",
     "adopt": "Take the fleet back from the clouds after the roster was lost.",
-    "render": "Print a neighbour's configuration file, made from the settings.",
+    "render": "Print a neighbour's configuration files, made from the settings.",
     "demo": "Watch a real HAProxy burst on this machine, in two minutes.",
     "completion": "Print the completion script for your shell.",
 }

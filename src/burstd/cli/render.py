@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,34 +14,44 @@ from burstd.errors import AskOperator
 
 if TYPE_CHECKING:
     from burstd.model.policy import Mode
+    from burstd.render.document import Document
     from burstd.settings import Settings
 
 MODES: Final = ("weighted", "spillover")
 """As burstd.model.policy has them; repeated, so that the help needs no import."""
 
+_force_option: Final = click.option("--force", is_flag=True, help="Write over what exists.")
+_file_option: Final = click.option("--output", metavar="FILE", help="Write it there instead of to standard output.")
+_folder_option: Final = click.option("--output", metavar="FOLDER", help="Write them there instead of to standard output.")
 
-@click.command(
+
+@click.group(
     epilog=examples(
         "burstd render haproxy                                   look at it",
         "burstd render haproxy --output haproxy.cfg              and write it",
-        "burstd render haproxy --mode spillover --output haproxy.cfg --force",
+        "burstd render lsyncd --output mirror                    several files, into a folder",
     )
 )
-@click.argument("what", type=click.Choice(["haproxy"]), metavar="haproxy")
+def render() -> None:
+    """Print a neighbour's configuration files, made from the settings.
+
+    Nothing is installed and nothing is reloaded; what to do next is said on standard error. What the settings lack is said, a line for
+    each key. Each of them takes --json, and has a --help of its own.
+    """
+
+
+@render.command(epilog=examples("burstd render haproxy --mode spillover --output haproxy.cfg --force"))
 @click.option("--mode", type=click.Choice(MODES), help="How traffic comes to the instances.  [default: haproxy.mode]")
-@click.option("--output", metavar="FILE", help="Write it there instead of to standard output.")
-@click.option("--force", is_flag=True, help="Write over a file that exists.")
+@_file_option
+@_force_option
 @config_option
 @json_option
-def render(what: str, mode: str | None, output: str | None, config: str, *, force: bool, as_json: bool) -> None:  # noqa: ARG001, PLR0913 - options
-    """Print a neighbour's configuration file, made from the settings.
+def haproxy(mode: str | None, output: str | None, config: str, *, force: bool, as_json: bool) -> None:
+    """Make the gateway's whole haproxy.cfg, for HAProxy 2.6 and later.
 
-    `haproxy` makes a whole haproxy.cfg for HAProxy 2.6 and later: the core servers of [[core]], the backends of [haproxy], and the rest of
-    [render]. In weighted mode burst servers join the core's backend and weights share the requests. In spillover mode they join an
-    overflow backend, to which HAProxy itself sends what the core has no room for; each core server then needs its maxconn. What the
-    settings lack is said, a line for each key.
-
-    Nothing is installed and nothing is reloaded; what to do next is said on standard error.
+    It has the core servers of [[core]], the backends of [haproxy], and the rest of [render]. In weighted mode burst servers join the core's
+    backend and weights share the requests. In spillover mode they join an overflow backend, to which HAProxy itself sends what the core has
+    no room for; each core server then needs its maxconn.
     """
     from burstd.model.policy import Mode
     from burstd.render.haproxy import render as rendered
@@ -49,15 +60,76 @@ def render(what: str, mode: str | None, output: str | None, config: str, *, forc
     settings = settings_of(config)
     chosen = Mode(mode or settings.haproxy.mode)
     text = rendered(haproxy_config(settings, chosen))
+    steps = _haproxy_steps(settings, chosen, config, output)
+    _deliver_one(text, f"{chosen} mode", output, steps, {"mode": str(chosen)} if as_json else None, force=force)
+
+
+@render.command(epilog=examples("burstd render lsyncd --output mirror"))
+@_folder_option
+@_force_option
+@config_option
+@json_option
+def lsyncd(output: str | None, config: str, *, force: bool, as_json: bool) -> None:
+    """Make what the core server needs to push its content to the instances.
+
+    That is lsyncd's configuration, its template unit for systemd's user manager, the program that keeps the list of targets there, and the
+    two lines of authorized_keys: by one burstd is admitted on the core, by the other the core on an instance. The public half of
+    content.identity is read from the file beside it whose name ends in .pub.
+    """
+    from burstd.render.lsyncd import render as rendered
+    from burstd.settings.rendering import mirror_config
+
+    settings = settings_of(config)
+    documents = rendered(mirror_config(settings, _public_half(settings.content.identity)))
+    _deliver(documents, output, _lsyncd_steps(settings, output), force=force, as_json=as_json)
+
+
+def _deliver_one(  # noqa: PLR0913 - what is said of a file
+    text: str, what: str, output: str | None, steps: list[str], described: dict[str, str] | None, *, force: bool
+) -> None:
+    """Print or write one file, and say what to do next; `described`: as JSON, with these keys in front."""
     if output is not None:
         _write(Path(output), text, force=force)
-    steps = _next_steps(settings, chosen, config, output)
-    if as_json:
-        click.echo(json.dumps({"mode": str(chosen), "file": output, "text": text, "next": steps}, indent=2))
+    if described is not None:
+        click.echo(json.dumps({**described, "file": output, "text": text, "next": steps}, indent=2))
         return
-    click.echo(text, nl=False) if output is None else click.echo(f"{output}: written, {chosen} mode")
+    click.echo(text, nl=False) if output is None else click.echo(f"{output}: written, {what}")
+    _say(steps)
+
+
+def _deliver(documents: Iterable[Document], output: str | None, steps: list[str], *, force: bool, as_json: bool) -> None:
+    """Print several files, each under a heading, or write them into a folder, and say what to do next."""
+    files = {each.name: str(Path(output, each.name)) if output else None for each in documents}
+    if output is not None:
+        _make(Path(output), [Path(output, each.name) for each in documents], force=force)
+        for each in documents:
+            _write(Path(output, each.name), each.text, force=force)
+    if as_json:
+        told = [{"name": each.name, "place": each.place, "file": files[each.name], "text": each.text} for each in documents]
+        click.echo(json.dumps({"files": told, "next": steps}, indent=2))
+        return
+    for number, each in enumerate(documents):
+        if output is None:
+            click.echo(f"{chr(10) * bool(number)}==> {each.place} <==\n{each.text}", nl=False)
+        else:
+            click.echo(f"{files[each.name]}: written, for {each.place}")
+    _say(steps)
+
+
+def _say(steps: Iterable[str]) -> None:
     for step in steps:
         click.echo(f"next: {step}", err=True)
+
+
+def _make(folder: Path, files: Iterable[Path], *, force: bool) -> None:
+    """The folder; refused before the first file is written, where one of them exists."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AskOperator(f"--output {folder}: expected a folder that can be made, the system says: {error.strerror}") from error
+    for file in files:
+        if file.exists() and not force:
+            raise _exists(file)
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:
@@ -65,12 +137,30 @@ def _write(file: Path, text: str, *, force: bool) -> None:
         with file.open("w" if force else "x", encoding="utf-8") as target:
             target.write(text)
     except FileExistsError:
-        raise AskOperator(f"--output {file}: expected no such file, it exists; name another one, or say --force to write over it") from None
+        raise _exists(file) from None
     except OSError as error:
         raise AskOperator(f"--output {file}: expected a file that can be written, the system says: {error.strerror}") from error
 
 
-def _next_steps(settings: Settings, mode: Mode, config: str, output: str | None) -> list[str]:
+def _exists(file: Path) -> AskOperator:
+    return AskOperator(f"--output {file}: expected no such file, it exists; name another one, or say --force to write over it")
+
+
+def _public_half(identity: Path) -> str:
+    """The line of the public key beside a private one."""
+    file = identity.with_name(f"{identity.name}.pub")
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        line = (
+            f"content.identity {identity}: expected its public half in {file}, the system says: {said}; "
+            f"make both with: ssh-keygen -t ed25519 -N '' -f {identity}"
+        )
+        raise AskOperator(line) from error
+
+
+def _haproxy_steps(settings: Settings, mode: Mode, config: str, output: str | None) -> list[str]:
     """What an operator does with the file, in order."""
     file = output or "haproxy.cfg"
     steps = [] if output else [f"burstd render haproxy --mode {mode} --output {file}"]
@@ -82,3 +172,18 @@ def _next_steps(settings: Settings, mode: Mode, config: str, output: str | None)
         )
     steps.append("burstd check")
     return steps
+
+
+def _lsyncd_steps(settings: Settings, output: str | None) -> list[str]:
+    """The same for the files of the mirror."""
+    user, _, host = (settings.content.core or "").partition("@")
+    steps = [] if output else ["burstd render lsyncd --output mirror"]
+    folder = output or "mirror"
+    return [
+        *steps,
+        f"copy {folder} to {host}, and there as root: apt-get install lsyncd rsync openssh-client",
+        f"adduser --system --shell /bin/sh --home /home/{user} {user} && loginctl enable-linger {user}",
+        "install -D -m 644 lsyncd.lua /etc/burstd/lsyncd.lua && install -m 644 lsyncd@.service /etc/systemd/user/lsyncd@.service",
+        f"put the line of authorized_keys.core into ~{user}/.ssh/authorized_keys; {user} must be able to read {settings.content.root}",
+        "burstd check",
+    ]

@@ -30,6 +30,14 @@ class ContentSettings(Section):
     token_path: v.CheckPath = key("/.burstd/token", "Where the content token lies under the folder, and is asked for over HTTP.")
     interval: v.Seconds = key(10.0, "Between two tokens, each sent with the whole list of targets.", gt=0)
     deadline: v.Seconds = key(10.0, "For one exchange with the core server.", gt=0)
+    push_key: v.OptionalPublicKey = key(
+        None,
+        "Public key with which the core pushes, for `burstd render` alone.",
+        example="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO1M9K7wUz9nn0CmFXv9UO1Y7lYrPqgBwCqT2G8Dqxkf mirror@core-oslo-01",
+    )
+    push_from: v.Sources = key(
+        (), "Addresses or networks from which its pushes come, as the instances see them; empty: the address in core.", example=["10.0.0.5"]
+    )
     delay: v.Seconds = key(1.0, "How long lsyncd collects changes before it sends them.", gt=0)
     max_drift: v.Seconds = key(_CONTENT.max_drift, "An instance whose content is older than this behind the core's is drained.", gt=0)
     max_delete: v.Ratio = key(

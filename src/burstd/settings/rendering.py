@@ -8,6 +8,7 @@ from itertools import pairwise
 from burstd.errors import InvalidSettings
 from burstd.model.policy import BackendPolicy, Mode
 from burstd.render.haproxy import BackendConfig, CoreLine, HAProxyConfig
+from burstd.render.lsyncd import MirrorConfig, pushed_from
 from burstd.settings.sections import Settings
 
 
@@ -38,6 +39,42 @@ def haproxy_config(settings: Settings, mode: Mode) -> HAProxyConfig:
         maxconn=render.maxconn,
         retries=haproxy.retries,
         queue_timeout=render.queue_timeout,
+    )
+
+
+def mirror_config(settings: Settings, burstd_key: str) -> MirrorConfig:
+    """The mirror of [content], for which burstd logs in to the core with that public key.
+
+    Raises:
+        InvalidSettings: what is missing, a line each.
+    """
+    content = settings.content
+    sources = content.push_from or tuple(filter(None, (pushed_from(content.core or ""),)))
+    problems = []
+    if content.core is None:
+        problems.append('content.core: needed to render the mirror; write the login on the core server, such as core = "mirror@10.0.0.5"')
+    elif not sources:
+        problems.append(
+            f"content.push_from: needed to render the mirror, for content.core {content.core} names no address; "
+            f'write from where the core pushes, such as push_from = ["10.0.0.5"]'
+        )
+    if content.push_key is None:
+        problems.append(
+            "content.push_key: needed to render the mirror; write the public key with which the core pushes, "
+            "the whole line of the file burstd_push.pub there"
+        )
+    if problems:
+        raise InvalidSettings(problems)
+    return MirrorConfig(
+        login=content.core or "",
+        root=content.root,
+        user=content.user,
+        token_path=content.token_path,
+        delay=content.delay,
+        max_delete=content.max_delete,
+        burstd_key=burstd_key,
+        push_key=content.push_key or "",
+        push_from=sources,
     )
 
 

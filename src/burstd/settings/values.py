@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -286,6 +286,16 @@ GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[
 UserName = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}"), Kind("the name of a user")]
 OptionalLogin = Annotated[
     str | None, BeforeValidator(_blank_is_none), _matching(r"[a-z_][a-z0-9_-]{0,31}@[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"), Kind("USER@HOST")
+]
+OptionalPublicKey = Annotated[
+    str | None,
+    BeforeValidator(_blank_is_none),
+    _matching(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{32,}=*( [^\"\\\x00-\x1f\x7f]+)?"),
+    Kind("a public ssh key on one line, as ssh-keygen writes it into a .pub file"),
+]
+Sources = Annotated[
+    tuple[Annotated[str, AfterValidator(lambda text: str(ip_network(text)) if "/" in text else str(ip_address(text)))], ...],
+    Kind('a list of IP addresses, or networks such as "10.0.0.0/24"'),
 ]
 OptionalHost = Annotated[
     str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252})"), Kind("a host name or an IPv4 address")

@@ -1,0 +1,78 @@
+"""The files that `burstd render` makes of one settings file, kept under golden/ as they are to read.
+
+After a change that is meant: `python -m tests.render.golden` writes them anew; what has changed stands in `git diff`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from burstd.render import lsyncd
+from burstd.settings import Settings, load
+from burstd.settings.rendering import mirror_config
+
+FOLDER = Path(__file__).parent / "golden"
+
+BURSTD_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIs6N3A8D4CFVXhsuP4wlAZ4jvX9zvhYC7U0EyR1jKcL burstd@gateway"
+
+SETTINGS = """
+[[core]]
+name = "core-oslo-01"
+exporter = "http://10.0.0.5:9100/metrics"
+address = "10.0.0.5"
+
+[[core]]
+name = "core-oslo-02"
+exporter = "http://10.0.0.6:9100/metrics"
+address = "10.0.0.6"
+
+[haproxy]
+further = [{ name = "static_cluster", acl = "path_end .jpg .gif .png .css .js" }]
+
+[content]
+core = "mirror@10.0.0.5"
+push_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO1M9K7wUz9nn0CmFXv9UO1Y7lYrPqgBwCqT2G8Dqxkf mirror@core-oslo-01"
+
+[database]
+primary = "10.0.0.5"
+replica = "10.1.0.5"
+
+[[pool]]
+name = "dublin"
+driver = "ec2"
+image = "ami-0a1b2c3d4e5f67890"
+size = "t3.small"
+check_path = "/health"
+"""
+"""The article's site."""
+
+
+def settings() -> Settings:
+    """The article's site, as burstd has loaded it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "burstd.toml")
+        file.write_text(SETTINGS)
+        return load(file, {})
+
+
+def rendered() -> Mapping[str, str]:
+    """Every file by the name that it is kept under."""
+    site = settings()
+    return {each.name: each.text for each in lsyncd.render(mirror_config(site, BURSTD_KEY))}
+
+
+def main() -> None:
+    """Write them anew."""
+    FOLDER.mkdir(exist_ok=True)
+    wanted = rendered()
+    for file in FOLDER.iterdir():
+        if file.name not in wanted:
+            file.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
