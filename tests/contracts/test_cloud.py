@@ -11,6 +11,7 @@ import pytest
 from libcloud.compute.base import NodeImage, NodeSize
 
 from burstd.adapters.clock import SystemClock
+from burstd.adapters.lab import register as register_lab
 from burstd.adapters.libcloud import CloudPool, LibcloudCloud
 from burstd.adapters.libcloud.drivers import DRIVERS
 from burstd.adapters.memory import MemoryCloud, MemoryPool, MemoryWorld
@@ -35,6 +36,7 @@ from burstd.model.faults import FaultKind
 from burstd.model.naming import instance_name, marked_name
 from burstd.ports import Clock, Cloud
 from tests.ec2_peer import KEYS, Ec2Peer, ec2_peer
+from tests.lab_api import LabApi, lab_api
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.openstack_peer import FLAVOR, IMAGE, NETWORK, OpenStackPeer, openstack_peer
 from tests.waiting import wait_until
@@ -195,6 +197,24 @@ class NamedStage(ClockedStage):
         return str(driver.create_node(marked_name(instance_name("burst", OWNER, operation), owner, operation), size, image).id)
 
 
+class LabStage(ClockedStage):
+    """The lab's cloud over the wire; its machines are made of nothing (tests/lab runs it with hosts)."""
+
+    def __init__(self, held: ExitStack) -> None:
+        super().__init__()
+        register_lab()
+        self._api: LabApi = held.enter_context(lab_api(CAPACITY))
+        pool = CloudPool(POOL, "lab", {"key": self._api.key}, "web-1", "small", host=self._api.host, port=self._api.port, secure=False)
+        self.cloud = LibcloudCloud([pool], OWNER, self.clock, list_every=0.1)
+        held.callback(self.cloud.close)
+
+    def foreign(self, owner: str, operation: str) -> str:
+        return self._api.start("burst-0a1b-0000000001", {OWNER_TAG: owner, OPERATION_TAG: operation})
+
+    def still_there(self, node_id: str) -> bool:
+        return node_id in self._api.alive()
+
+
 class Ec2Stage(ClockedStage):
     """EC2 over the wire: moto."""
 
@@ -238,7 +258,7 @@ def ec2() -> Iterator[Ec2Peer]:
         yield peer
 
 
-@pytest.fixture(params=["memory", "local", "named", "ec2", "openstack"])
+@pytest.fixture(params=["memory", "local", "named", "lab", "ec2", "openstack"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     """Every implementation."""
     with ExitStack() as held:
@@ -249,6 +269,8 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
                 yield LocalStage(held, tmp_path)
             case "named":
                 yield NamedStage(held, tmp_path)
+            case "lab":
+                yield LabStage(held)
             case "openstack":
                 yield OpenStackStage(held)
             case _:

@@ -16,7 +16,8 @@ from burstd.adapters.cronsim import CronCalendar, Schedule
 from burstd.adapters.haproxy import HAProxyGateway
 from burstd.adapters.http_check import HttpContent
 from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retries
-from burstd.adapters.local import register
+from burstd.adapters.lab import register as register_lab
+from burstd.adapters.local import register as register_local
 from burstd.adapters.node_exporter import NodeExporterLoad
 from burstd.adapters.sqlite import SqliteRoster
 from burstd.errors import InvalidSettings
@@ -59,7 +60,8 @@ class Wiring:
             Retry: the disk fails.
         """
         forbid_blind_retries()
-        register()
+        register_local()
+        register_lab()
         roster = SqliteRoster(settings.fleet.state_dir)
         try:
             self._owner = roster.owner()

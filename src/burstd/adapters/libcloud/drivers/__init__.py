@@ -17,6 +17,7 @@ from burstd.adapters.libcloud.drivers.ec2 import EC2, LOCAL
 from burstd.adapters.libcloud.drivers.equinixmetal import EQUINIXMETAL
 from burstd.adapters.libcloud.drivers.gce import GCE
 from burstd.adapters.libcloud.drivers.gridscale import GRIDSCALE
+from burstd.adapters.libcloud.drivers.lab import LAB
 from burstd.adapters.libcloud.drivers.link import Link, connect
 from burstd.adapters.libcloud.drivers.linode import LINODE
 from burstd.adapters.libcloud.drivers.openstack import OPENSTACK
@@ -33,8 +34,8 @@ __all__ = ["DRIVERS", "Driver", "DriverRecord", "Link", "connect", "record_of", 
 DRIVERS: Final[dict[str, DriverRecord]] = {
     each.name: each
     for each in (
-        AZURE, CLOUDSCALE, CLOUDSTACK, DIGITALOCEAN, EC2, EQUINIXMETAL, EXOSCALE, GCE, GRIDSCALE, LINODE, LOCAL, OPENSTACK, OVH, SCALEWAY,
-        UPCLOUD, VULTR,
+        AZURE, CLOUDSCALE, CLOUDSTACK, DIGITALOCEAN, EC2, EQUINIXMETAL, EXOSCALE, GCE, GRIDSCALE, LAB, LINODE, LOCAL, OPENSTACK, OVH,
+        SCALEWAY, UPCLOUD, VULTR,
     )
 }  # fmt: skip
 """By name."""
