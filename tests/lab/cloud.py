@@ -120,7 +120,17 @@ class Account:
                 if {key: getattr(again, key) for key in named} != named or again.tags != tags:
                     raise Refusal(400, "IdempotentParameterMismatch", "this token has made another machine")
                 return again
-            machine = Machine(id=f"m-{uuid.uuid4().hex[:12]}", **named, tags=tags, location=location, place=self._place())
+            machine = Machine(
+                id=f"m-{uuid.uuid4().hex[:12]}",
+                name=named["name"],
+                size=named["size"],
+                image=named["image"],
+                location=location,
+                tags=tags,
+                token=named["token"],
+                user_data=named["user_data"],
+                place=self._place(),
+            )
             self._machines[machine.id] = machine
         threading.Thread(target=self._boot, args=(machine,), daemon=True).start()
         return machine

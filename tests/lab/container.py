@@ -7,8 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,35 +30,53 @@ class NotUp(Exception):
     """The host is not running; the message says which."""
 
 
-def boot(host: Host, fill: Fill, binds: Sequence[str] = (), within: float = BOOT) -> None:
+def boot(host: Host, fill: Fill, binds: Sequence[str] = (), alone: AbstractContextManager[object] | None = None) -> None:
     """Make the host and return once its systemd says that it is up.
 
     Args:
         host: which; one of that name must not be running.
         fill: puts its own files in place.
         binds: further arguments of systemd-nspawn.
-        within: seconds for the boot.
+        alone: held until the host is there to be taken away again; the boot itself needs it no more.
 
     Raises:
         AssertionError: not up in time.
         subprocess.CalledProcessError: a part could not be made.
     """
-    place.record(host)
-    start(host, fill, binds)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
-        path = _notify(host)
-        path.unlink(missing_ok=True)
-        ready.bind(str(path))
-        ready.settimeout(0.0)
+    with _ready_socket(host) as ready:
+        with alone or nullcontext():
+            _make(host, fill)
+            _exec(host, binds)
+        _wait_for(host, ready)
+
+
+def again(host: Host, binds: Sequence[str] = ()) -> None:
+    """Boot a killed host once more, from its own disk as it is."""
+    with _ready_socket(host) as ready:
         _exec(host, binds)
-        wait_until(lambda: _said_ready(ready) or _died(host), f"{host.name} is up; see {place.LOGS / host.name}.log", within=within, every=0.1)
+        _wait_for(host, ready)
+
+
+@contextmanager
+def _ready_socket(host: Host) -> Iterator[socket.socket]:
+    """Where systemd-nspawn says that the host is up."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        _notify(host).unlink(missing_ok=True)
+        ready.bind(str(_notify(host)))
+        ready.setblocking(False)  # noqa: FBT003 - the socket's own signature
+        yield ready
+
+
+def _wait_for(host: Host, ready: socket.socket) -> None:
+    log = place.LOGS / f"{host.name}.log"
+    wait_until(lambda: _said_ready(ready) or _died(host), f"{host.name} is up; see {log}", within=BOOT, every=0.1)
     if _died(host):
-        raise AssertionError(f"{host.name} ended while it booted; see {place.LOGS / host.name}.log")
+        raise AssertionError(f"{host.name} ended while it booted; see {log}")
 
 
-def start(host: Host, fill: Fill, binds: Sequence[str]) -> None:
+def _make(host: Host, fill: Fill) -> None:
     """Everything of the host but its processes."""
-    del binds
+    place.record(host)
     upper, _ = image.lay(host.name)
     (upper / "etc").mkdir()
     (upper / "etc/hostname").write_text(f"{host.name}\n")
@@ -115,8 +133,10 @@ def leader(name: str) -> int:
 def inside(name: str, *words: str) -> list[str]:
     """The command line that runs these words in the host, in its control groups, as root."""
     pid = leader(name)
-    enter = "for group in $GROUPS_OF_LAB; do echo $$ > $group; done; unset GROUPS_OF_LAB; exec nsenter -t $0 -m -u -i -n -p -C -- \"$@\""
-    files = " ".join(str(group / "cgroup.procs") for group in cgroups.groups(name) if "systemd" not in str(group) and "unified" not in str(group))
+    enter = 'for group in $GROUPS_OF_LAB; do echo $$ > $group; done; unset GROUPS_OF_LAB; exec nsenter -t $0 -m -u -i -n -p -C -- "$@"'
+    files = " ".join(
+        str(group / "cgroup.procs") for group in cgroups.groups(name) if "systemd" not in str(group) and "unified" not in str(group)
+    )
     environment = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "TERM=xterm", "HOME=/"]
     return [*environment, f"GROUPS_OF_LAB={files}", "sh", "-c", enter, str(pid), *words]
 
@@ -126,22 +146,26 @@ def within_network(name: str, *words: str) -> list[str]:
     return ["nsenter", f"--net={place.NAMESPACES / place.namespace(name)}", "--", *words]
 
 
-def call(name: str, *words: str, check: bool = True, stdin: str | None = None, within: float = 60.0) -> subprocess.CompletedProcess[str]:
-    """Run a command in the host to its end."""
-    return subprocess.run(
-        inside(name, *words), check=check, capture_output=True, text=True, input=stdin, timeout=within, stdin=None if stdin else subprocess.DEVNULL
-    )
+def call(name: str, *words: str, given: str = "", within: float = 60.0) -> str:
+    """Run a command in the host to its end; what it printed.
+
+    Raises:
+        NotUp: the host is not running.
+        place.Failed: the command did not succeed.
+        subprocess.TimeoutExpired: not within so many seconds.
+    """
+    return place.run(inside(name, *words), input=given, timeout=within)
 
 
-def shell(name: str) -> int:
-    """A shell in the host, for whoever sits here; its exit code."""
-    return subprocess.run(inside(name, "/bin/bash", "--login"), check=False).returncode
+def shell(name: str, command: Sequence[str]) -> int:
+    """The command in the host, or a shell for whoever sits here; the exit code."""
+    return subprocess.run(inside(name, *(command or ("/bin/bash", "--login"))), check=False).returncode
 
 
 def load1(name: str) -> float | None:
     """The host's own load average, from its node_exporter; None where none answers."""
-    with suppress(NotUp, subprocess.SubprocessError):
-        page = call(name, "curl", "-s", "-m", "5", "http://127.0.0.1:9100/metrics", within=10).stdout
+    with suppress(NotUp, place.Failed, subprocess.TimeoutExpired):
+        page = call(name, "curl", "-s", "-m", "5", "http://127.0.0.1:9100/metrics", within=10)
         return next((float(line.split()[1]) for line in page.splitlines() if line.startswith("node_load1 ")), None)
     return None
 
@@ -162,16 +186,6 @@ def halt(names: Sequence[str]) -> None:
 def kill(name: str) -> None:
     """Every process of the host is gone at once. Its disk stays; its network refuses connections, as a crashed host's neighbour would."""
     place.end(name)
-
-
-def again(host: Host, binds: Sequence[str] = ()) -> None:
-    """Boot a killed host once more, from its own disk as it is."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
-        _notify(host).unlink(missing_ok=True)
-        ready.bind(str(_notify(host)))
-        ready.settimeout(0.0)
-        _exec(host, binds)
-        wait_until(lambda: _said_ready(ready), f"{host.name} is up again", within=BOOT, every=0.1)
 
 
 def clear(name: str) -> None:

@@ -66,6 +66,8 @@ def shared() -> Path:
     place = cache() / "shared"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(FILES, place, ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "opt/site").mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("serve.py"), place / "opt/site/serve.py")
     enable(place, "lab-loadavg", "sysinit.target")
     for folder in ("var/lib/lxcfs", "var/www/html"):
         (place / folder).mkdir(parents=True)
@@ -79,7 +81,8 @@ def enable(layer: Path, unit: str, target: str = "multi-user.target") -> None:
     name = unit if "." in unit else f"{unit}.service"
     link = wants / name
     link.unlink(missing_ok=True)
-    link.symlink_to(f"/etc/systemd/system/{name}" if (FILES / "etc/systemd/system" / name).exists() else f"/lib/systemd/system/{name}")
+    ours = any((place / "etc/systemd/system" / name).exists() for place in (FILES, layer))
+    link.symlink_to(f"/etc/systemd/system/{name}" if ours else f"/lib/systemd/system/{name}")
 
 
 def lay(name: str) -> tuple[Path, Path]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from tests.lab import cgroups, container, image, place, provision, stage, wan
+from tests.lab import cgroups, container, image, packages, place, provision, stage, wan
 from tests.lab.hosts import HOSTS
 from tests.lab.place import say
 
@@ -25,13 +25,14 @@ def up() -> None:
             say("clearing the remains of a lab that broke")
             clear()
         image.root()
+        packages.dependencies()
         try:
             stage.start()
             image.shared()
-            keys = provision.keys()
+            provision.secrets_of_this_lab()
             say("booting " + ", ".join(host.name for host in HOSTS))
             with ThreadPoolExecutor(len(HOSTS)) as pool:
-                for booted in [pool.submit(container.boot, host, provision.filler(host, keys), provision.binds(host)) for host in HOSTS]:
+                for booted in [pool.submit(container.boot, host, provision.filler(host), provision.binds(host)) for host in HOSTS]:
                     booted.result()
             stage.start_cloud()
             provision.finish()

@@ -18,7 +18,6 @@ PROGRAMS: Final = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "ssh-keygen": "openssh-client",
-    "fusermount": "fuse3",
 }
 """Each program, and the Debian package it is in."""
 
@@ -26,6 +25,14 @@ DEVICES: Final = {
     "/dev/net/tun": "the WAN is a switch of TAPs",
     "/dev/fuse": "lxcfs gives each host its own load average",
 }
+
+
+NO_ROOT: Final = "root: namespaces, mounts and control groups are root's alone"
+
+
+def is_root() -> bool:
+    """Without it not even a look is possible."""
+    return os.geteuid() == 0
 
 
 def lacking() -> list[str]:
@@ -37,11 +44,17 @@ def _lacking() -> Iterator[str]:
     if os.uname().sysname != "Linux":
         yield "Linux: the hosts are containers"
         return
-    if os.geteuid() != 0:
-        yield "root: namespaces, mounts and control groups are root's alone"
+    if not is_root():
+        yield NO_ROOT
     for program, package in PROGRAMS.items():
         if shutil.which(program) is None:
             yield f"the program {program} (Debian package {package}); script/lab installs it where it may"
+    if shutil.which("apt-get") is None:
+        yield "apt-get: the hosts' root file system is made from the machine's own apt sources"
+    yield from _lacking_of_the_kernel()
+
+
+def _lacking_of_the_kernel() -> Iterator[str]:
     for device, reason in DEVICES.items():
         if not os.access(device, os.R_OK | os.W_OK):
             yield f"the device {device}: {reason}"
@@ -51,5 +64,3 @@ def _lacking() -> Iterator[str]:
             yield f"control groups of version 1 with the hierarchy {wanted} mounted: quotas and load averages hang on them"
     if "overlay" not in Path("/proc/filesystems").read_text():
         yield "the file system overlay: each host is a layer over one root file system"
-    if shutil.which("apt-get") is None:
-        yield "apt-get: the hosts' root file system is made from the machine's own apt sources"

@@ -52,6 +52,10 @@ def namespace(name: str) -> str:
     return f"burstd-lab-{name}"
 
 
+class Failed(Exception):
+    """A program did not succeed; the message says which, and what it said last."""
+
+
 @contextmanager
 def locked() -> Iterator[None]:
     """Alone among the lab's verbs; waits for the one before."""
@@ -111,19 +115,23 @@ def spawn(name: str, words: Sequence[str], *, cpus: float | None = None, env: Ma
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     files = cgroups.make(name, cpus)
-    enter = "for group in $GROUPS_OF_LAB; do echo $$ > $group || exit 70; done; unset GROUPS_OF_LAB; exec \"$@\""
+    told = STATE / f"{name}.started"
+    told.unlink(missing_ok=True)
+    enter = 'for group in $LAB_GROUPS; do echo $$ > $group || exit 70; done; echo $$ > $LAB_TOLD; unset LAB_GROUPS LAB_TOLD; exec "$@"'
     with (LOGS / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(
-            ["sh", "-c", enter, name, *words],
+        subprocess.run(
+            ["setsid", "--fork", "sh", "-c", enter, name, *words],
+            check=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            start_new_session=True,
             cwd=ROOT,
-            env={**os.environ, **(env or {}), "GROUPS_OF_LAB": " ".join(map(str, files))},
+            env={**os.environ, **(env or {}), "LAB_GROUPS": " ".join(map(str, files)), "LAB_TOLD": str(told)},
         )
-    note(name, process.pid)
-    return process.pid
+    pid = int(wait_until(lambda: told.exists() and told.read_text().strip(), f"{name} has begun; see {LOGS / name}.log"))
+    told.unlink()
+    note(name, pid)
+    return pid
 
 
 def kept_logs() -> Path:
@@ -147,9 +155,13 @@ def run(words: Sequence[str], **options: Any) -> str:
     """Run a program to its end; what it printed.
 
     Raises:
-        subprocess.CalledProcessError: it failed.
+        Failed: it did not succeed; with its last words.
     """
-    return subprocess.run(words, check=True, capture_output=True, text=True, **options).stdout
+    done: subprocess.CompletedProcess[str] = subprocess.run(words, check=False, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-3:]
+        raise Failed(f"{' '.join(words)[:200]}: exit code {done.returncode}: {' / '.join(last)}")
+    return done.stdout
 
 
 def say(text: str) -> None:

@@ -22,7 +22,7 @@ EAGER = -10
 
 
 def start() -> None:
-    """lxcfs and the switch, ready to be used."""
+    """Lxcfs and the switch, ready to be used."""
     for folder in (place.LOGS, place.RECORDS, place.LXCFS, place.KEYS, place.NAMESPACES):
         folder.mkdir(parents=True, exist_ok=True)
     place.STATE.chmod(0o700)
@@ -37,9 +37,7 @@ def start_cloud() -> None:
     """The cloud's API, reachable in the WAN."""
     space = place.namespace(CLOUD.name)
     place.run(["ip", "netns", "add", space])
-    wan.order(
-        place.CONTROL, "plug", name=CLOUD.name, site=CLOUD.site, mac=CLOUD.mac, address=CLOUD.address, namespace=space
-    )
+    wan.order(place.CONTROL, "plug", name=CLOUD.name, site=CLOUD.site, mac=CLOUD.mac, address=CLOUD.address, namespace=space)
     words = container.within_network(CLOUD.name, sys.executable, "-m", "tests.lab.cloud", CLOUD.address, str(CLOUD_API_PORT))
     place.spawn(CLOUD.name, words)
 

@@ -29,6 +29,7 @@ from tests.lab.hosts import ROUND_TRIPS
 TUNSETIFF: Final = 0x400454CA  # linux/if_tun.h
 IFF_TAP: Final = 0x0002
 IFF_NO_PI: Final = 0x1000
+ARP: Final = b"\x08\x06"
 FRAME: Final = 2048
 """More than an Ethernet frame; the TAPs keep the usual 1500 bytes of MTU."""
 
@@ -74,9 +75,9 @@ class Switch:
                 _, _, port, frame = heapq.heappop(self._late)
                 self._deliver(port, frame)
             patience = max(0.0, self._late[0][0] - time.monotonic()) if self._late else None
-            ready, _, _ = select.select([control, *self._by_tap], [], [], patience)
-            for each in ready:
-                if each is control:
+            door = control.fileno()
+            for each in select.select([door, *self._by_tap], [], [], patience)[0]:
+                if each == door:
                     self._answer(control)
                 else:
                     self._take(each)
@@ -91,11 +92,14 @@ class Switch:
             except BlockingIOError:
                 return
             except OSError:  # the namespace is gone, and the TAP with it
-                return self._unplug(source.name)
+                self._unplug(source.name)
+                return
             target = self._by_mac.get(frame[:6])
             for port in [target] if target else list(self._ports.values()) if frame[0] & 1 else []:
                 if port is not source and self._passes(source, port):
-                    delay = 0.0 if source.site == port.site else self._one_way.get(frozenset((source.site, port.site)), 0.0)
+                    # ARP is answered by the router next door, on a real WAN.
+                    near = source.site == port.site or frame[12:14] == ARP
+                    delay = 0.0 if near else self._one_way.get(frozenset((source.site, port.site)), 0.0)
                     heapq.heappush(self._late, (time.monotonic() + delay, next(self._serial), port, frame))
 
     def _deliver(self, port: Port, frame: bytes) -> None:

@@ -15,8 +15,8 @@ from burstd.adapters.clock import SystemClock
 from burstd.adapters.cronsim import CronCalendar, Schedule
 from burstd.adapters.haproxy import HAProxyGateway
 from burstd.adapters.http_check import HttpContent
-from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retries
 from burstd.adapters.lab import register as register_lab
+from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retries
 from burstd.adapters.local import register as register_local
 from burstd.adapters.node_exporter import NodeExporterLoad
 from burstd.adapters.sqlite import SqliteRoster

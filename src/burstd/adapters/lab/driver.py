@@ -36,7 +36,7 @@ class LabResponse(JsonResponse):
         """
         body = super().parse_body()  # type: ignore[no-untyped-call] # libcloud's class is not annotated
         if not isinstance(body, dict) or len(body) != 1:
-            raise MalformedResponseError("not an answer of the lab", driver=self.connection.driver)
+            raise MalformedResponseError("not an answer of the lab")
         return body
 
     def parse_error(self) -> str:
@@ -47,7 +47,7 @@ class LabResponse(JsonResponse):
         """
         error = self.parse_body().get("error")
         if not isinstance(error, dict) or not {"code", "message"} <= error.keys():
-            raise MalformedResponseError("not an error of the lab", driver=self.connection.driver)
+            raise MalformedResponseError("not an error of the lab")
         return f"{error['code']}: {error['message']}"
 
 
@@ -124,7 +124,7 @@ class LabNodeDriver(NodeDriver):
         return [NodeLocation(each["id"], each["id"], each["country"], self) for each in self._ask("/v1/locations", "locations")]
 
     def _ask(self, path: str, wanted: str, **request: Any) -> Any:  # noqa: ANN401 - JSON
-        answer = self.connection.request(path, **request).object
+        answer = self.connection.request(path, **request).object  # type: ignore[no-untyped-call] # libcloud's method is not annotated
         if wanted not in answer:
             raise MalformedResponseError("not an answer of the lab", driver=self)
         return answer[wanted]
