@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -22,18 +23,21 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("lab"),
     pytest.mark.skipif(bool(LACKING), reason="; ".join(f"this machine lacks {each}" for each in LACKING) or "it lacks nothing"),
 ]
 
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[None]:
-    if place.STATE.exists():
-        pytest.skip("a lab is up on this machine already, and is somebody's")
-    lab.up()
-    yield
-    lab.down()
+    with Path("/run/burstd-lab-tests.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)  # another worker may have some of these tests, and its own lab
+        if place.STATE.exists():
+            pytest.skip("a lab is up on this machine already, and is somebody's")
+        lab.up()
+        try:
+            yield
+        finally:
+            lab.down()
 
 
 def script(*words: str) -> subprocess.CompletedProcess[str]:
