@@ -90,12 +90,37 @@ def test_everything_that_the_settings_say_stands_in_the_file(render: Render, set
         "    option httpchk GET /health",
         "    acl core_full be_conn(app_cluster) ge 24",
         "    acl to:static_cluster path_beg /static/",
-        "    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3",
-        "    server web-2 [2001:db8::6]:8080 weight 50 maxconn 8 check inter 2000ms rise 2 fall 3",
-        "    server core-oslo-01 10.0.0.5:8082 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3",
+        "    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3 slowstart 60000ms",
+        "    server web-2 [2001:db8::6]:8080 weight 50 maxconn 8 check inter 2000ms rise 2 fall 3 slowstart 60000ms",
+        "    server core-oslo-01 10.0.0.5:8082 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3 slowstart 60000ms",
         "backend static_cluster_cloud",
     ):
         assert line in told.stdout.splitlines(), line
+
+
+def test_the_database_gets_a_listener_where_there_is_one(render: Render, settings: Path, tmp_path: Path) -> None:
+    assert "listen " not in render().stdout
+    database = '[database]\nprimary = "10.0.0.5"\nreplica = "10.1.0.5"\nlistener = "db"\nlisten = "[::1]:3307"\nport = 3308\n'
+    settings.write_text(SETTINGS + database)
+    file = tmp_path / "haproxy.cfg"
+    assert render("--output", str(file)).exit_code == 0
+    for line in (
+        "listen db",
+        "    bind [::1]:3307",
+        "    server primary 10.0.0.5:3308 check inter 2000ms rise 2 fall 3",
+        "    server replica 10.1.0.5:3308 check inter 2000ms rise 2 fall 3 backup disabled",
+    ):
+        assert line in file.read_text().splitlines(), line
+    for binary in found().values():
+        said = subprocess.run([binary, "-c", "-f", str(file)], capture_output=True, text=True, check=False)
+        assert (said.returncode, "WARNING" in said.stderr) == (0, False), said.stderr
+    settings.write_text(SETTINGS + database.replace('listen = "[::1]:3307"', 'listen = ""'))
+    assert "listen db" not in render().stdout
+
+
+def test_without_slow_start_a_core_that_comes_back_gets_its_full_share_at_once(render: Render, settings: Path) -> None:
+    settings.write_text(SETTINGS.replace("[render]", "[render]\nslow_start = 0"))
+    assert "slowstart" not in render().stdout
 
 
 def test_without_mode_it_is_that_of_the_settings(render: Render, settings: Path) -> None:

@@ -9,9 +9,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from burstd.render import lsyncd
+from burstd.model.policy import Mode
+from burstd.render import haproxy, lsyncd, mysql
+from burstd.render.mysql import Dialect, Role
 from burstd.settings import Settings, load
-from burstd.settings.rendering import mirror_config
+from burstd.settings.rendering import haproxy_config, mirror_config, mysql_config
 
 FOLDER = Path(__file__).parent / "golden"
 
@@ -38,6 +40,7 @@ push_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO1M9K7wUz9nn0CmFXv9UO1Y7lYrPqgB
 [database]
 primary = "10.0.0.5"
 replica = "10.1.0.5"
+semi_sync = true
 
 [[pool]]
 name = "dublin"
@@ -60,7 +63,11 @@ def settings() -> Settings:
 def rendered() -> Mapping[str, str]:
     """Every file by the name that it is kept under."""
     site = settings()
-    return {each.name: each.text for each in lsyncd.render(mirror_config(site, BURSTD_KEY))}
+    return {
+        "haproxy.cfg": haproxy.render(haproxy_config(site, Mode.WEIGHTED)),
+        **{f"{role}-{dialect}.cnf": mysql.render(mysql_config(site, role, dialect, 4 << 30)) for role in Role for dialect in Dialect},
+        **{each.name: each.text for each in lsyncd.render(mirror_config(site, BURSTD_KEY))},
+    }
 
 
 def main() -> None:

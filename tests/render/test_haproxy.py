@@ -8,7 +8,7 @@ import pytest
 
 from burstd.adapters.haproxy.configuration import has_option
 from burstd.errors import InvalidSettings
-from burstd.render.haproxy import BackendConfig, CoreLine, HAProxyConfig, render
+from burstd.render.haproxy import BackendConfig, CoreLine, DatabaseListener, HAProxyConfig, render
 from tests.haproxy_versions import found
 
 CORES = (CoreLine("core-oslo-01", "10.0.0.5"), CoreLine("core-oslo-02", "10.0.0.6", 8080, weight=50, maxconn=200))
@@ -22,6 +22,7 @@ EVERYTHING = replace(
     CONFIG,
     backends=(*OVERFLOWING.backends, BackendConfig("static_cluster", FILES, "static_cloud", "path_end .jpg .css")),
 )
+DATABASE = replace(CONFIG, slow_start=60.0, database=DatabaseListener("mysql", "127.0.0.1:3306", "10.0.0.5", "2001:db8::5"))
 
 
 def of(*cores: CoreLine) -> HAProxyConfig:
@@ -177,7 +178,7 @@ def test_each_backend_spills_over_into_its_own() -> None:
     )
 
 
-@pytest.mark.parametrize("config", [CONFIG, OVERFLOWING, SEVERAL, EVERYTHING])
+@pytest.mark.parametrize("config", [CONFIG, OVERFLOWING, SEVERAL, EVERYTHING, DATABASE])
 def test_every_haproxy_found_accepts_every_form(config: HAProxyConfig, tmp_path: Path) -> None:
     accepted(render(replace(config, bind="127.0.0.1:8080", socket=str(tmp_path / "admin.sock"))), tmp_path)
 
@@ -204,6 +205,44 @@ def test_short_times_keep_their_milliseconds() -> None:
     assert any("check inter 250ms" in line for line in lines(config))
 
 
+def test_the_database_has_a_listener_that_lets_the_primary_alone_take_connections() -> None:
+    assert (
+        section(render(replace(DATABASE, log="/dev/log local0")), "listen mysql")
+        == """\
+    mode tcp
+    no option idle-close-on-response
+    bind 127.0.0.1:3306
+    option tcplog
+    # A session may say nothing for hours; that its other end is dark is noticed by the system, within half a minute.
+    timeout client 28800000ms
+    timeout server 28800000ms
+    option clitcpka
+    clitcpka-idle 15s
+    clitcpka-intvl 5s
+    clitcpka-cnt 3
+    option srvtcpka
+    srvtcpka-idle 15s
+    srvtcpka-intvl 5s
+    srvtcpka-cnt 3
+    # One server alone takes connections: burstd takes the primary out before it lets the replica in.
+    # The check closes its connection before the database has seen it: no failed login, and no host barred for too many of them.
+    server primary 10.0.0.5:3306 check inter 2000ms rise 2 fall 3
+    server replica [2001:db8::5]:3306 check inter 2000ms rise 2 fall 3 backup disabled
+"""
+    )
+
+
+def test_a_database_without_a_replica_has_its_primary_alone() -> None:
+    text = render(replace(CONFIG, database=DatabaseListener("mysql", "127.0.0.1:3306", "10.0.0.5")))
+    assert "server primary 10.0.0.5:3306" in text
+    assert "server replica" not in text
+
+
+def test_a_core_that_comes_back_gets_its_share_little_by_little_in_every_backend() -> None:
+    assert sum(line.endswith("fall 3 slowstart 60000ms") for line in lines(replace(SEVERAL, slow_start=60.0))) == len(CORES) + len(FILES)
+    assert not any("slowstart" in line for line in lines(SEVERAL))
+
+
 def test_burstds_own_check_finds_redispatch_in_it() -> None:
     assert has_option(render(CONFIG), "app_cluster", "redispatch") is True
 
@@ -225,6 +264,10 @@ def test_burstds_own_check_finds_redispatch_in_it() -> None:
         (replace(CONFIG, user="$USER"), "user"),
         (replace(CONFIG, log="/dev/log 'local0'"), "log"),
         (replace(CONFIG, backends=()), "backends"),
+        (replace(CONFIG, database=DatabaseListener("app_cluster", "*:3306", "10.0.0.5")), "database.listener 'app_cluster'"),
+        (replace(CONFIG, database=DatabaseListener("my sql", "*:3306", "10.0.0.5")), "database.listener 'my sql'"),
+        (replace(CONFIG, database=DatabaseListener("mysql", "*:3306 ssl", "10.0.0.5")), "database.bind"),
+        (replace(CONFIG, database=DatabaseListener("mysql", "*:3306", "10.0.0.5", "10.1.0.5 weight 0")), "database.replica"),
         (of(), "cores"),
         (of(CORES[0], CORES[0]), "cores"),
         (of(CoreLine("a;b", "10.0.0.5")), "core server"),

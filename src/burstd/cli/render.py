@@ -15,10 +15,31 @@ from burstd.errors import AskOperator
 if TYPE_CHECKING:
     from burstd.model.policy import Mode
     from burstd.render.document import Document
+    from burstd.render.mysql import MySQLConfig
     from burstd.settings import Settings
 
 MODES: Final = ("weighted", "spillover")
 """As burstd.model.policy has them; repeated, so that the help needs no import."""
+
+ROLES: Final = ("primary", "replica")
+DIALECTS: Final = ("mariadb", "mysql")
+"""Both as burstd.render.mysql has them, for the same reason."""
+
+
+class Memory(click.ParamType[int]):
+    """A size such as 4G or 512M, in bytes."""
+
+    name = "size"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Its bytes; a usage error where it is no size."""
+        number, unit = value[:-1], value[-1:].upper()
+        if not (number.isascii() and number.isdigit() and unit in _UNITS):
+            self.fail(f"{value!r}: expected a whole number with M, G or T behind it, such as 4G", param, ctx)
+        return int(number) << _UNITS[unit]
+
+
+_UNITS: Final = {"M": 20, "G": 30, "T": 40}
 
 _force_option: Final = click.option("--force", is_flag=True, help="Write over what exists.")
 _file_option: Final = click.option("--output", metavar="FILE", help="Write it there instead of to standard output.")
@@ -82,6 +103,31 @@ def lsyncd(output: str | None, config: str, *, force: bool, as_json: bool) -> No
     settings = settings_of(config)
     documents = rendered(mirror_config(settings, _public_half(settings.content.identity)))
     _deliver(documents, output, _lsyncd_steps(settings, output), force=force, as_json=as_json)
+
+
+@render.command(epilog=examples("burstd render mysql --role primary --memory 4G --output 90-burstd.cnf"))
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Which of the two servers it is for.")
+@click.option("--memory", metavar="SIZE", type=Memory(), required=True, help="What the database has for itself, such as 4G or 512M.")
+@click.option("--dialect", type=click.Choice(DIALECTS), default=DIALECTS[0], show_default=True, help="Whose words the server speaks.")
+@_file_option
+@_force_option
+@config_option
+@json_option
+def mysql(  # noqa: PLR0913 - options
+    role: str, memory: int, dialect: str, output: str | None, config: str, *, force: bool, as_json: bool
+) -> None:
+    """Make the options of a database server, the primary or the replica of [database].
+
+    Three quarters of the memory are the buffer pool's. The rest is the article's figures for SSDs, replication by GTID, and what makes both
+    servers safe against a crash. With database.semi_sync the primary waits for the replica at every commit; the price is written beside it.
+    """
+    from burstd.render.mysql import Dialect, Role
+    from burstd.render.mysql import render as rendered
+    from burstd.settings.rendering import mysql_config
+
+    chosen = mysql_config(settings_of(config), Role(role), Dialect(dialect), memory)
+    described = {"role": role, "dialect": dialect} if as_json else None
+    _deliver_one(rendered(chosen), f"{role}, {dialect}", output, _mysql_steps(chosen, output), described, force=force)
 
 
 def _deliver_one(  # noqa: PLR0913 - what is said of a file
@@ -187,3 +233,20 @@ def _lsyncd_steps(settings: Settings, output: str | None) -> list[str]:
         f"put the line of authorized_keys.core into ~{user}/.ssh/authorized_keys; {user} must be able to read {settings.content.root}",
         "burstd check",
     ]
+
+
+def _mysql_steps(config: MySQLConfig, output: str | None) -> list[str]:
+    """The same for a database server's options."""
+    service = str(config.dialect)
+    role, replica = str(config.role), str(config.role) == "replica"
+    file = output or "90-burstd.cnf"
+    steps = [] if output else [f"burstd render mysql --role {role} --memory {config.memory >> 20}M --dialect {service} --output {file}"]
+    steps.append(f"copy {file} to {config.address}, and there as root: {service}d --defaults-file={file} --user=mysql --help --verbose")
+    steps.append(f"install -m 644 {file} /etc/mysql/{service}.conf.d/90-burstd.cnf && systemctl restart {service}")
+    if replica:
+        steps.append("seed it from the primary, and let it follow: `burstd db rejoin` prints the commands")
+    else:
+        steps.append(
+            "make a user for the replica there: CREATE USER repl@'...' IDENTIFIED BY '...'; GRANT REPLICATION SLAVE ON *.* TO repl@'...'"
+        )
+    return [*steps, "burstd check"]

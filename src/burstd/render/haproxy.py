@@ -7,7 +7,7 @@ configuration manual, 2.6 and later.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -54,6 +54,25 @@ class BackendConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseListener:
+    """The TCP listener by which everybody reaches the database: always one server of the two.
+
+    Attributes:
+        name: of the listener.
+        bind: where it listens, as HAProxy writes it.
+        primary: address of the server that gets the connections.
+        replica: address of the one that gets none until burstd, or somebody, promotes it; None: there is none.
+        port: of both.
+    """
+
+    name: str
+    bind: str
+    primary: str
+    replica: str | None = None
+    port: int = 3306
+
+
+@dataclass(frozen=True, slots=True)
 class HAProxyConfig:
     """What differs from one gateway to the next; times in seconds.
 
@@ -77,6 +96,10 @@ class HAProxyConfig:
         check_timeout: a health check's answer.
         request_timeout: a client's whole request head.
         keep_alive_timeout: an idle client.
+        slow_start: a core server that was down gets its full share over this time; 0: at once. Never at HAProxy's own start.
+        database: the listener of the database; None: none.
+        session_timeout: a database session in which nobody says anything; as long as MariaDB's and MySQL's own wait_timeout, so that a
+            pool's idle connection is not cut under it.
     """
 
     bind: str
@@ -98,6 +121,9 @@ class HAProxyConfig:
     check_timeout: float = 2.0
     request_timeout: float = 10.0
     keep_alive_timeout: float = 10.0
+    slow_start: float = 0.0
+    database: DatabaseListener | None = None
+    session_timeout: float = 28_800.0
 
 
 def render(config: HAProxyConfig) -> str:
@@ -117,6 +143,7 @@ def render(config: HAProxyConfig) -> str:
             _section("defaults", _defaults(config)),
             _section("frontend http_front", _frontend(config)),
             *(section for backend in config.backends for section in _backends(config, backend)),
+            *([_section(f"listen {config.database.name}", _database(config, config.database))] if config.database else ()),
         )
     )
 
@@ -197,10 +224,28 @@ def _core(config: HAProxyConfig, backend: BackendConfig) -> Iterator[str]:
         yield "option allbackups"
     yield from _check(config)
     for core in backend.cores:
-        host = f"[{core.address}]" if ":" in core.address else core.address
         limit = "" if core.maxconn is None else f" maxconn {core.maxconn}"
-        check = f"check inter {_time(config.check_interval)} rise 2 fall 3"
-        yield f"server {core.name} {host}:{core.port} weight {core.weight}{limit} {check}"
+        check = _check_words(config) + (f" slowstart {_time(config.slow_start)}" if config.slow_start else "")
+        yield f"server {core.name} {_host(core.address)}:{core.port} weight {core.weight}{limit} {check}"
+
+
+def _database(config: HAProxyConfig, database: DatabaseListener) -> Iterator[str]:
+    yield "mode tcp"
+    yield "no option idle-close-on-response"
+    yield f"bind {database.bind}"
+    if config.log:
+        yield "option tcplog"
+    yield "# A session may say nothing for hours; that its other end is dark is noticed by the system, within half a minute."
+    yield f"timeout client {_time(config.session_timeout)}"
+    yield f"timeout server {_time(config.session_timeout)}"
+    for side in ("cli", "srv"):
+        yield f"option {side}tcpka"
+        yield from (f"{side}tcpka-{name}" for name in ("idle 15s", "intvl 5s", "cnt 3"))
+    yield "# One server alone takes connections: burstd takes the primary out before it lets the replica in."
+    yield "# The check closes its connection before the database has seen it: no failed login, and no host barred for too many of them."
+    yield f"server primary {_host(database.primary)}:{database.port} {_check_words(config)}"
+    if database.replica is not None:
+        yield f"server replica {_host(database.replica)}:{database.port} {_check_words(config)} backup disabled"
 
 
 def _overflow(config: HAProxyConfig) -> Iterator[str]:
@@ -214,6 +259,14 @@ def _overflow(config: HAProxyConfig) -> Iterator[str]:
 def _check(config: HAProxyConfig) -> Iterator[str]:
     yield f"option httpchk GET {config.check_path}"
     yield "http-check expect status 200"
+
+
+def _check_words(config: HAProxyConfig) -> str:
+    return f"check inter {_time(config.check_interval)} rise 2 fall 3"
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -240,8 +293,21 @@ def _problems(config: HAProxyConfig) -> Iterator[str]:
         yield "backends: expected every name once"
     if len({backend.overflow is None for backend in config.backends}) > 1:
         yield "backends: expected all of them to overflow, or none"
+    if config.database is not None:
+        yield from _database_problems(config.database, names)
     for number, backend in enumerate(config.backends):
         yield from _backend_problems(backend, main=number == 0)
+
+
+def _database_problems(database: DatabaseListener, others: Collection[str]) -> Iterator[str]:
+    if not NAME.fullmatch(database.name):
+        yield f"database.listener {database.name!r}: expected letters, digits and -_.: alone"
+    if database.name in others:
+        yield f"database.listener {database.name!r}: expected a name that no backend has"
+    for key in ("bind", "primary", "replica"):
+        value = getattr(database, key)
+        if value is not None and not WORD.fullmatch(value):
+            yield f"database.{key} {value!r}: expected one word without quotes, # and $"
 
 
 def _backend_problems(backend: BackendConfig, *, main: bool) -> Iterator[str]:

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from burstd.errors import InvalidSettings
 from burstd.model.policy import BackendPolicy, Mode
-from burstd.render.haproxy import BackendConfig, CoreLine, HAProxyConfig
+from burstd.render.haproxy import BackendConfig, CoreLine, DatabaseListener, HAProxyConfig
 from burstd.render.lsyncd import MirrorConfig, pushed_from
+from burstd.render.mysql import Dialect, MySQLConfig, Role
 from burstd.settings.sections import Settings
 
 
@@ -39,6 +40,8 @@ def haproxy_config(settings: Settings, mode: Mode) -> HAProxyConfig:
         maxconn=render.maxconn,
         retries=haproxy.retries,
         queue_timeout=render.queue_timeout,
+        slow_start=render.slow_start,
+        database=_listener(settings),
     )
 
 
@@ -76,6 +79,29 @@ def mirror_config(settings: Settings, burstd_key: str) -> MirrorConfig:
         push_key=content.push_key or "",
         push_from=sources,
     )
+
+
+def mysql_config(settings: Settings, role: Role, dialect: Dialect, memory: int) -> MySQLConfig:
+    """The database server of that role, with that many bytes of memory for itself.
+
+    Raises:
+        InvalidSettings: the settings know no server of that role.
+    """
+    database = settings.database
+    address = database.primary if role is Role.PRIMARY else database.replica
+    if address is None:
+        example = "10.0.0.5" if role is Role.PRIMARY else "10.1.0.5"
+        raise InvalidSettings(
+            [f'database.{role}: needed to render its my.cnf; write the address of the {role}, such as {role} = "{example}"']
+        )
+    return MySQLConfig(role, memory, address, database.port, dialect, database.semi_sync)
+
+
+def _listener(settings: Settings) -> DatabaseListener | None:
+    database = settings.database
+    if database.primary is None or not database.listen:
+        return None
+    return DatabaseListener(database.listener, database.listen, database.primary, database.replica, database.port)
 
 
 def _backend(settings: Settings, policy: BackendPolicy, acl: str | None, port: int | None) -> BackendConfig:
