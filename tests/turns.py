@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from burstd.model.boot import Boot
 from burstd.model.cloud import (
     CloudView,
     CreateCall,
@@ -19,6 +20,7 @@ from burstd.model.cloud import (
     NodeState,
 )
 from burstd.model.decision import Decision, Direction, Memory, Proposal
+from burstd.model.drill import Drill, DrillOutcome, DrillStep, Rehearsals, StepState
 from burstd.model.event import Event
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Instance, Orders, Override, Pause, Phase, PoolState
@@ -28,6 +30,7 @@ from burstd.model.plans import CallCloud, Done, EditGateway, Plan, Record, Repor
 from burstd.model.policy import CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy
 from burstd.model.snapshot import Snapshot
 from burstd.model.turn import Turn
+from burstd.plan.rehearsals import REHEARSALS, write
 
 NOW = 1_700_000_000.0
 OWNER = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -46,6 +49,24 @@ POLICY = Policy(
         PoolPolicy("oslo", image="debian-12", size="small"),
     ),
 )
+
+
+DRILL = Drill(
+    at=NOW - 600,
+    owner="anna",
+    pool="dublin",
+    instance="burst-0a1b-000000000d",
+    operation="d" * 32,
+    outcome=DrillOutcome.FAILED,
+    steps=(
+        DrillStep("create", NOW - 600, StepState.DONE, 5.0),
+        DrillStep("boot", NOW - 595, StepState.FAILED, 300.0),
+        DrillStep("destroy", NOW - 295, StepState.DONE, 15.0),
+    ),
+    failure="boot: it did not boot in time",
+    ended_at=NOW - 280,
+)
+BOOTS = {"dublin": (Boot(NOW - 900, 40.0, 55.0, 60.0), Boot(NOW - 700, 50.0, 65.0, 70.0))}
 
 
 def instance(number: int, phase: Phase, pool: str = "dublin") -> Instance:
@@ -153,6 +174,7 @@ def rich_turn(number: int = 2) -> Turn:
             core_rate=60.0,
             burst_rate=20.0,
             core_capacity=35.0,
+            memory=replace(calm.decision.memory, stored={REHEARSALS: write(Rehearsals(DRILL, succeeded_at=NOW - 86_400.0))}, boots=BOOTS),
         ),
         plan=plan,
         report=Report((Done(Record(syncing)), Done(create), Done(destroy), Done(add, refused)), skipped=(ready,)),

@@ -15,12 +15,14 @@ from burstd.decide import decide
 from burstd.decide.orders import carry_out
 from burstd.model.decision import Memory
 from burstd.model.event import Event
-from burstd.model.orders import Order
-from burstd.model.plans import RecordLearned, Report
+from burstd.model.orders import Order, StartDrill
+from burstd.model.plans import Report
 from burstd.model.policy import Policy
+from burstd.model.snapshot import Snapshot
 from burstd.model.turn import Turn
-from burstd.observe import observe
+from burstd.observe import observe, read_gateway
 from burstd.plan import plan
+from burstd.plan.drill import obstacle
 from burstd.plan.narrative import narrate
 from burstd.ports import Ports
 
@@ -77,12 +79,20 @@ class Cycle:
 
         Raises:
             AskOperator: the order cannot be followed (out of bounds, an unknown instance).
+            Retry: it cannot be followed now.
         """
         roster, now = self.ports.roster, self.ports.clock.now()
+        if isinstance(order, StartDrill) and (why := obstacle(self._glance(now), self.policy, order.pool)):
+            raise why
         orders, told = carry_out(order, roster.orders(), self.policy.fleet, roster.fleet(), now)
         roster.save_orders(orders)
         roster.add_events([Event(now, "order", order.owner, told)])
         return told
+
+    def _glance(self, now: float) -> Snapshot:
+        """What tells whether a drill may begin."""
+        roster, gateway = self.ports.roster, read_gateway(self.ports.gateway)
+        return Snapshot(now, tuple(roster.fleet()), {}, gateway, orders=roster.orders(), pools=roster.pools())
 
     def _operations(self) -> Iterator[str]:
         while True:
@@ -91,6 +101,4 @@ class Cycle:
 
 def _after(memory: Memory, report: Report) -> Memory:
     """The memory for the next cycle: what could not be stored in this one is still to be."""
-    actions = [each.action for each in report.done if each.fault is None]
-    stored = {each.policy: each.text for each in actions if isinstance(each, RecordLearned)}
-    return replace(memory, stored={**(memory.stored or {}), **stored}) if stored else memory
+    return replace(memory, stored={**(memory.stored or {}), **report.learned}) if report.learned else memory

@@ -39,7 +39,7 @@ TRANSITIONS: Final[dict[Phase, dict[Phase, str]]] = {
     Phase.JOINING: {
         Phase.IN_SERVICE: "HAProxy's own health check passes",
         Phase.STANDBY: "HAProxy's own health check passes, and it is kept as the reserve",
-        Phase.DRAINING: "the join deadline is past, or it is no longer wanted",
+        Phase.DRAINING: "the join deadline is past, its drill is over, or it is no longer wanted",
     },
     Phase.IN_SERVICE: {
         Phase.DRAINING: "it is no longer wanted, unhealthy, or an operator drains it",
@@ -70,7 +70,10 @@ def advance(instance: Instance, phase: Phase, now: float, reason: str, **changes
     lost = phase is Phase.GONE and instance.phase not in ENDED
     if not lost and phase not in TRANSITIONS[instance.phase]:
         raise IllegalTransition(f"{instance.name}: {instance.phase} cannot become {phase}")
-    return replace(instance, phase=phase, since=now, reason=reason, **changes)
+    entered = instance.entered
+    if all(known is not phase for known, _ in entered):
+        entered = (*entered, (phase, now))
+    return replace(instance, phase=phase, since=now, reason=reason, entered=entered, **changes)
 
 
 def deadline(instance: Instance, policy: FleetPolicy) -> float | None:

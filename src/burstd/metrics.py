@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import (
@@ -21,7 +22,9 @@ from prometheus_client import (
 )
 
 import burstd
+from burstd.decide.boot_times import PLANNED_WITH, quantile
 from burstd.model.cloud import Created, CreateFailed, CreateUnknown, Destroyed, DestroyFailed, Outcome
+from burstd.model.drill import DrillOutcome
 from burstd.model.fleet import ENDED, Pause, Phase
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample
@@ -29,6 +32,7 @@ from burstd.model.plans import CallCloud, kind
 from burstd.model.policy import Policy
 from burstd.model.turn import Turn
 from burstd.plan.invariants import INVARIANTS as CHECKED
+from burstd.plan.rehearsals import recollect
 
 INVARIANTS: Final = (*CHECKED, "override_end", "residency", "fixpoint")
 """All ten of the design: what every plan is checked for, and the three that tests and the settings' own checks hold up."""
@@ -64,6 +68,8 @@ class Metrics:
         self._age = gauge("core_sample_age_seconds", "Age of a core server's newest good sample.", "core")
         self._scraped = gauge("core_scrape_success", "1 where the last cycle read the core server's exporter.", "core")
         self._core_up = gauge("core_up", "1 where HAProxy sends requests to the core server, 0 where it does not.", "core")
+        self._core_lost = gauge("core_lost", "1 while HAProxy sends requests to no core server.")
+        self._core_lost_seconds = gauge("core_lost_seconds", "For how long that has been so; 0 while one core server takes requests.")
         self._signal = gauge("load_signal", "The load over all core servers that is compared with the thresholds; NaN while blind.")
         self._threshold = gauge("load_threshold", "The configured thresholds, in the signal's unit.", "direction")
 
@@ -77,6 +83,7 @@ class Metrics:
         self._barred_seconds = gauge("pool_barred_seconds", "Seconds until a barred pool is tried again; 0 where it is free.", "pool")
         self._stopped = gauge("pool_stopped", "1 while a pool is barred for what somebody must mend.", "pool")
         self._pool_failures = gauge("pool_consecutive_failures", "Failures of a pool in a row.", "pool")
+        self._rehearsals = _Rehearsals(gauge)
 
         self._weight = gauge("rotation_weight", "Sum of the weights of the servers that take traffic now.", "backend", "role")
         self._burst_weight = gauge("burst_weight", "The weight wanted for every burst server; NaN while they are left alone.")
@@ -130,6 +137,7 @@ class Metrics:
             self._record_fleet(turn, policy)
             self._record_gateway(turn, policy)
             self._record_orders(turn)
+            self._rehearsals.record(turn, policy)
             self._count_actions(turn)
             self._count_failures(turn)
             self._cycles.labels("finished").inc()
@@ -151,6 +159,9 @@ class Metrics:
             last = turn.decision.memory.samples.get(core.name)
             if last is not None:
                 self._age.labels(core.name).set(max(0.0, turn.snapshot.now - last.at))
+        since = turn.decision.memory.core_lost_since
+        self._core_lost.set(since is not None)
+        self._core_lost_seconds.set(0.0 if since is None else turn.snapshot.now - since)
         self._signal.set(_known(turn.decision.signal))
         self._threshold.labels("out").set(policy.load.scale_out_above)
         self._threshold.labels("in").set(policy.load.scale_in_below)
@@ -229,6 +240,37 @@ class Metrics:
         for fault in turn.faults:
             if not any(fault is each for each in counted):
                 self._failures.labels("instances" if fault.peer in instances else fault.peer, fault.kind.value).inc()
+
+
+class _Rehearsals:
+    """What boots and drills have shown."""
+
+    def __init__(self, gauge: Callable[..., Gauge]) -> None:
+        self._boot = gauge("boot_seconds", "From a create to this moment of the boot, over the last boots.", "pool", "until", "statistic")
+        self._success = gauge("drill_last_success_timestamp_seconds", "When a drill last went through; NaN before the first.")
+        self._seconds = gauge("drill_last_duration_seconds", "How long the last drill took; NaN before the first.")
+        self._failed = gauge("drill_last_failed", "1 where the last drill that has ended failed.")
+        self._steps = gauge("drill_last_step_seconds", "The steps of the last drill that has ended.", "step", "result")
+        self._seconds.set(float("nan"))
+
+    def record(self, turn: Turn, policy: Policy) -> None:
+        """Set everything from a finished cycle."""
+        self._boot.clear()
+        for pool in policy.pools:
+            boots = turn.decision.memory.boots.get(pool.name, ())
+            for until in ("running", "synced", "ready"):
+                for statistic, part in (("median", 0.5), ("q80", PLANNED_WITH)):
+                    times = [getattr(each, until) for each in boots]
+                    self._boot.labels(pool.name, until, statistic).set(_known(quantile(times, part)))
+        remembered = recollect(turn.learned)
+        self._success.set(_known(remembered.succeeded_at))
+        last = remembered.last
+        if last is not None and last.outcome is not DrillOutcome.RUNNING:
+            self._failed.set(last.outcome is DrillOutcome.FAILED)
+            self._steps.clear()
+            for step in last.steps:
+                self._steps.labels(step.name, step.state.value).set(_known(step.seconds))
+            self._seconds.set(_known(last.seconds))
 
 
 def _known(value: float | None) -> float:

@@ -27,7 +27,7 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
     fleet = tuple(roster.fleet())
     cloud = ports.cloud.observe()
     checks = ports.content.check([(each, pool) for each in fleet if each.phase is Phase.SYNCING and (pool := policy.pool(each.pool))])
-    gateway = _read_gateway(ports.gateway)
+    gateway = read_gateway(ports.gateway)
     bursts = [target for each in fleet if (target := _exporter(each, policy))]
     readings = ports.load.read([*(Target(core.name, core.exporter) for core in policy.cores), *bursts])
     now = ports.clock.now()
@@ -45,11 +45,13 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
         pools=roster.pools(),
         memory=memory,
         windows=tuple(ports.calendar.windows(now)),
+        drill_due=ports.calendar.drill_due(now),
         learned=roster.learned() if memory.stored is None else None,
     )
 
 
-def _read_gateway(gateway: Gateway) -> GatewayView | Fault:
+def read_gateway(gateway: Gateway) -> GatewayView | Fault:
+    """HAProxy, or why it cannot be read."""
     try:
         return gateway.read()
     except BurstdError as error:

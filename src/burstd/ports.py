@@ -99,10 +99,14 @@ class Cloud(Protocol):
 
 
 class Calendar(Protocol):
-    """The schedules' windows."""
+    """The schedules' windows, and the hours of the drills."""
 
     def windows(self, now: float) -> Sequence[Window]:
         """Those open at `now` (seconds on the daemon's timeline), and those that open within their schedule's lead. Never raises."""
+        ...
+
+    def drill_due(self, now: float) -> float | None:
+        """When the drills' schedule last opened, at `now` or before; None where it never did, or there is none. Never raises."""
         ...
 
 

@@ -45,7 +45,7 @@ def keys(table: str) -> set[str]:
 def paths(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - what JSON can hold
     """Every key of a document, dotted, with [] for the elements of a list."""
     if isinstance(value, dict) and not path.endswith(tuple(MAPS)) and not path.endswith("fault"):
-        if path == "override":
+        if path in {"override", "drill"}:
             yield path
         for key, each in value.items():
             yield from paths(each, f"{path}.{key}" if path else key)

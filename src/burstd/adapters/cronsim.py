@@ -8,7 +8,7 @@ in real seconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor
@@ -44,11 +44,12 @@ class Schedule:
 
 
 class CronCalendar:
-    """The windows of these schedules."""
+    """The windows of these schedules, and the hours of the drills."""
 
-    def __init__(self, schedules: Sequence[Schedule]) -> None:
-        """Look the zones up."""
+    def __init__(self, schedules: Sequence[Schedule], drill: tuple[str, str] | None = None) -> None:
+        """Look the zones up; `drill` is the cron of the drills and its zone, both known to be right."""
         self._schedules = [(each, ZoneInfo(each.zone)) for each in schedules]
+        self._drill = None if drill is None else (drill[0], ZoneInfo(drill[1]))
 
     def windows(self, now: float) -> Sequence[Window]:
         """Of each schedule the last opening while its window is open, and the next one within the lead."""
@@ -59,11 +60,22 @@ class CronCalendar:
             if opens_at - schedule.lead <= now < opens_at + schedule.duration
         ]
 
+    def drill_due(self, now: float) -> float | None:
+        """When the drills' schedule last opened, at `now` or before."""
+        if self._drill is None:
+            return None
+        cron, zone = self._drill
+        return next(_back(cron, now, zone), None)
+
+
+def _back(cron: str, now: float, zone: ZoneInfo) -> Iterator[float]:
+    """The openings at or before `now`, the last one first."""
+    at = datetime.fromtimestamp(floor(now), zone)
+    return (each for opening in CronSim(cron, at + _FOLD, reverse=True) if (each := opening.timestamp()) <= now)
+
 
 def _around(cron: str, now: float, zone: ZoneInfo) -> list[float]:
     """The last opening at or before `now`, and the first one after it, where there are such: two lookups, however dense the openings."""
-    at = datetime.fromtimestamp(floor(now), zone)
-    back = (each.timestamp() for each in CronSim(cron, at + _FOLD, reverse=True))
-    ahead = (each.timestamp() for each in CronSim(cron, at))
-    found = (next((each for each in back if each <= now), None), next((each for each in ahead if each > now), None))
+    ahead = (each.timestamp() for each in CronSim(cron, datetime.fromtimestamp(floor(now), zone)))
+    found = (next(_back(cron, now, zone), None), next((each for each in ahead if each > now), None))
     return [each for each in found if each is not None]

@@ -30,6 +30,7 @@ VERBS: Final = {
     "pause": "Stop scaling out, in, or both.",
     "resume": "Let burstd scale again after a pause, in both directions.",
     "drain": "Drain one instance and destroy it.",
+    "drill": "Rehearse one instance in production without traffic, or a failover in the lab.",
     "fleet": "Show what the clouds have: ours, orphans, strangers with a like name.",
     "adopt": "Take the fleet back from the clouds after the roster was lost.",
     "render": "Print a neighbour's configuration files, made from the settings.",

@@ -25,7 +25,7 @@ DEFAULT_CONFIG: Final = "/etc/burstd/burstd.toml"
 DEFAULT_SOCKET: Final = "/run/burstd/control.sock"
 """As burstd.settings has it, for the same reason."""
 
-Function = Callable[..., None]
+Function = Callable[..., int | None]
 
 
 def _from_root(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -57,8 +57,8 @@ def asks_daemon(function: Function) -> Function:
     @socket_option
     @json_option
     @wraps(function)
-    def verb(*args: Any, config: str | None, socket: str | None, **others: Any) -> None:
-        function(*args, client=Client(socket or _configured_socket(config)), **others)
+    def verb(*args: Any, config: str | None, socket: str | None, **others: Any) -> int | None:
+        return function(*args, client=Client(socket or _configured_socket(config)), **others)
 
     return verb
 

@@ -22,6 +22,17 @@ _PHASES: Final[dict[str, Tone]] = {"in_service": "good", "standby": "good", "unk
 _STATUSES: Final[dict[str, Tone]] = {"UP": "good", "DOWN": "bad", "DRAIN": "dim", "MAINT": "dim", "NOLB": "bad"}
 
 
+DRILL_STEPS: Final = {
+    "create": "create: the cloud has made the machine",
+    "boot": "boot: it runs and has an address",
+    "sync": "sync and gate: it serves what the core serves",
+    "join": "join: HAProxy's check passes, at weight 0",
+    "leave": "leave: HAProxy no longer lists it",
+    "destroy": "destroy: the cloud no longer has it",
+}
+"""What each step of a drill ends with."""
+
+
 class Cell(NamedTuple):
     """A piece of text, and how it is meant."""
 
@@ -34,7 +45,9 @@ class Table(NamedTuple):
 
     headers: tuple[str, ...]
     rows: list[list[Cell]]
-    numbers: frozenset[str] = frozenset({"LOAD", "AGE", "CPUS", "WEIGHT", "REQ/S", "SESSIONS", "FOR", "LEFT", "OURS", "LISTED", "PRICE"})
+    numbers: frozenset[str] = frozenset(
+        {"LOAD", "AGE", "CPUS", "WEIGHT", "REQ/S", "SESSIONS", "FOR", "LEFT", "OURS", "LISTED", "BOOT", "PRICE"}
+    )
 
 
 class Summary(NamedTuple):
@@ -159,7 +172,26 @@ def _facts(status: Document) -> list[tuple[str, Cell]]:
         ),
     ]
     ordered = [("override", override(status)), ("pause", pause(status)), ("draining", ", ".join(status["drains"]))]
-    return facts + [(label, Cell(text, "warn")) for label, text in ordered if text]
+    facts += [(label, Cell(text, "warn")) for label, text in ordered if text]
+    return facts + ([("drill", _drill(status))] if status["drill"] else [])
+
+
+def _drill(status: Document) -> Cell:
+    """The drill that runs, or how the last one ended."""
+    drill = status["drill"]
+    who = f"{drill['instance']} in {drill['pool']}" if drill["instance"] else f"ordered by {drill['owner']}"
+    if drill["outcome"] == "running":
+        step = f", {drill['steps'][-1]['name']} for {span(drill['steps'][-1]['seconds'])}" if drill["steps"] else ""
+        return Cell(f"{who} runs for {span(drill['seconds'])}{step}", "warn")
+    ago = f"{span(status['at'] - drill['ended_at'])} ago"
+    times = ", ".join(f"{each['name']} {span(each['seconds'])}" for each in drill["steps"])
+    match drill["outcome"]:
+        case "done":
+            return Cell(f"done {ago} in {span(drill['seconds'])}: {times}", "good")
+        case "taken":
+            return Cell(f"ended early {ago}: {who} was taken into service", "warn")
+        case _:
+            return Cell(f"failed {ago}: {drill['failure']}", "bad")
 
 
 def _level(value: float, status: Document) -> Tone:
@@ -207,7 +239,7 @@ def _instances(status: Document) -> Table:
         known = [
             Cell(each["name"]),
             Cell(each["pool"]),
-            Cell(words(each["phase"]), _PHASES.get(each["phase"], "warn")),
+            Cell(words(each["phase"]) + " (drill)" * each["drill"], _PHASES.get(each["phase"], "warn")),
             Cell(span(each["seconds"])),
             Cell(span(left), "bad" if left is not None and left < 0 else "dim"),
             Cell(each["address"] or UNKNOWN, "" if each["address"] else "dim"),
@@ -234,8 +266,9 @@ def _pools(status: Document) -> Table:
                 _number(each["instances"]),
                 _number(each["nodes"]),
                 Cell(span(each["listing_age_seconds"]), "dim"),
+                Cell(span(each["boot_ready"]), "dim"),
                 Cell(UNKNOWN, "dim") if each["price"] is None else Cell(f"{each['price']:g} {each['currency']}/h"),
                 state,
             ]
         )
-    return Table(("POOL", "OURS", "LISTED", "AGE", "PRICE", "STATE"), rows)
+    return Table(("POOL", "OURS", "LISTED", "AGE", "BOOT", "PRICE", "STATE"), rows)

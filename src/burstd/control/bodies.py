@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 from burstd.durations import LONGEST
 from burstd.errors import AskOperator
 from burstd.model.fleet import Pause
-from burstd.model.orders import DrainInstance, Order, ScaleTo, SetPause
+from burstd.model.orders import DrainInstance, Order, ScaleTo, SetPause, StartDrill
 
 LARGEST: Final = 8192
 """Bytes of a body: the longest texts in every key fill a quarter of it."""
@@ -58,7 +58,13 @@ def drain(body: bytes) -> Order:
     return DrainInstance(name, owner(fields.get("owner")), _text(fields, "reason"))
 
 
-ORDERS: Final[dict[str, Callable[[bytes], Order]]] = {"scale": scale, "pause": pause, "drain": drain}
+def drill(body: bytes) -> Order:
+    """{"pool": "dublin", "owner": "anna"}, both optional: without a pool, the first one that is not barred."""
+    fields = _fields(body, "pool", "owner")
+    return StartDrill(owner(fields.get("owner")), _text(fields, "pool") or None)
+
+
+ORDERS: Final[dict[str, Callable[[bytes], Order]]] = {"scale": scale, "pause": pause, "drain": drain, "drill": drill}
 """What can be posted, by the last part of its path."""
 
 

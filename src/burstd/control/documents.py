@@ -13,6 +13,7 @@ from typing import Any
 import burstd
 from burstd.control.blockers import cooldowns_left, what_blocks_scale_in
 from burstd.control.wording import describe
+from burstd.decide.boot_times import PLANNED_WITH, quantile
 from burstd.decide.traffic import rate
 from burstd.lifecycle import deadline
 from burstd.model.event import Event
@@ -22,8 +23,8 @@ from burstd.model.gateway import GatewayView
 from burstd.model.load import Reading, Sample
 from burstd.model.plans import Action, Violation, kind
 from burstd.model.policy import CoreServer, Mode, Policy, PoolPolicy, RoutingPolicy
-from burstd.model.snapshot import Snapshot
 from burstd.model.turn import Turn
+from burstd.plan.rehearsals import recollect
 
 Document = dict[str, Any]
 
@@ -31,7 +32,7 @@ Document = dict[str, Any]
 def status(turn: Turn, policy: Policy) -> Document:
     """What is the case: the sentence, the numbers, every server, instance and pool, and what is wrong."""
     after = turn.after
-    count = {phase: sum(each.phase is phase for each in after.fleet) for phase in Phase}
+    count = {phase: sum(each.phase is phase and not each.drill for each in after.fleet) for phase in Phase}
     return {
         **_head(turn),
         "cycle": turn.number,
@@ -45,6 +46,8 @@ def status(turn: Turn, policy: Policy) -> Document:
         "in_service": count[Phase.IN_SERVICE],
         "standby": count[Phase.STANDBY],
         "on_the_way": sum(count[phase] for phase in ON_ITS_WAY),
+        "drill": _drill(turn),
+        "core_lost_since": turn.decision.memory.core_lost_since,
         "leaving": count[Phase.DRAINING] + count[Phase.DESTROYING],
         "pause": str(after.orders.pause),
         "override": _override(after.orders.override_at(after.now), after.now),
@@ -53,7 +56,7 @@ def status(turn: Turn, policy: Policy) -> Document:
         "cores": [_core(turn, core) for core in policy.cores],
         "instances": [_instance(turn, policy, each) for each in after.fleet],
         "gateway": _gateway(turn, policy),
-        "pools": [_pool(after, pool) for pool in policy.pools],
+        "pools": [_pool(turn, pool) for pool in policy.pools],
         "faults": [_fault(each) for each in turn.faults],
         "violations": _violations(turn.plan.violations),
     }
@@ -96,7 +99,7 @@ def explain(turn: Turn, policy: Policy) -> Document:
         "cooldowns": {name: round(left, 3) for name, left in cooldowns_left(after.cooldowns, policy.load, after.now).items()},
         "pause": str(after.orders.pause),
         "override": _override(after.orders.override_at(after.now), after.now),
-        "pools": [_pool(after, pool) for pool in policy.pools],
+        "pools": [_pool(turn, pool) for pool in policy.pools],
         "faults": [_fault(each) for each in turn.faults],
         "violations": _violations(turn.plan.violations),
     }
@@ -242,6 +245,7 @@ def _instance(turn: Turn, policy: Policy, instance: Instance) -> Document:
         "node_id": instance.node_id,
         "attempts": instance.attempts,
         "by_hand": instance.by_hand and str(instance.by_hand),
+        "drill": instance.drill,
         **_sample(reading, now),
         **_server(turn, instance.name, standby=instance.phase is Phase.STANDBY),
         "fault": _fault_of(reading),
@@ -296,7 +300,39 @@ def _gateway(turn: Turn, policy: Policy) -> Document:
     }
 
 
-def _pool(after: Snapshot, pool: PoolPolicy) -> Document:
+def _drill(turn: Turn) -> Document | None:
+    """The drill that runs, else the last one; a step under way shows how long it has taken so far."""
+    remembered, now = recollect(turn.learned), turn.snapshot.now
+    drill = remembered.last
+    if drill is None:
+        return None
+    return {
+        "at": drill.at,
+        "owner": drill.owner,
+        "pool": drill.pool,
+        "instance": drill.instance,
+        "outcome": str(drill.outcome),
+        "failure": drill.failure,
+        "seconds": round(now - drill.at if drill.seconds is None else drill.seconds, 3),
+        "ended_at": drill.ended_at,
+        "succeeded_at": remembered.succeeded_at,
+        "steps": [
+            {"name": each.name, "state": str(each.state), "seconds": round(now - each.at if each.seconds is None else each.seconds, 3)}
+            for each in drill.steps
+        ],
+    }
+
+
+def _boots(turn: Turn, pool: str) -> Document:
+    """How many boots are known of the pool, and how long four of five take at most: to run, to sync, and to be ready."""
+    boots = turn.decision.memory.boots.get(pool, ())
+    legs = ("running", "synced", "ready")
+    times = {f"boot_{leg}": quantile([getattr(each, leg) for each in boots], PLANNED_WITH) for leg in legs}
+    return {"boots": len(boots), **{name: None if value is None else round(value, 3) for name, value in times.items()}}
+
+
+def _pool(turn: Turn, pool: PoolPolicy) -> Document:
+    after = turn.after
     state, listing = after.pools.get(pool.name), after.cloud.listing(pool.name)
     barred = state is not None and state.barred_until > after.now
     nodes = listing.nodes if listing else None
@@ -311,6 +347,7 @@ def _pool(after: Snapshot, pool: PoolPolicy) -> Document:
         "nodes": len(nodes) if isinstance(nodes, tuple) else None,
         "instances": sum(each.pool == pool.name for each in after.fleet),
         "fault": _fault_of(nodes),
+        **_boots(turn, pool.name),
         "price": pool.price,
         "currency": pool.currency,
     }

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from burstd.decide.core_loss import stand_in, told
+from burstd.decide.boot_times import learn_boots
+from burstd.decide.core_loss import lost_since, stand_in, told
 from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
@@ -32,8 +33,9 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     signal = read_signal(snapshot, policy)
     traffic, process = remember(snapshot, policy)
     memory = replace(forget_ended(snapshot, policy), samples=signal.samples, traffic=traffic, process=process)
+    memory = replace(memory, boots=learn_boots(recalled.boots, snapshot, policy))
     weighing = weigh(snapshot, policy, memory)
-    wanted = [each for each in snapshot.fleet if not each.stands_by and each.name not in snapshot.orders.drains]
+    wanted = [each for each in snapshot.fleet if not each.stands_by and not each.drill and each.name not in snapshot.orders.drains]
     situation = Situation(
         in_service=sum(each.phase is Phase.IN_SERVICE for each in wanted),
         on_the_way=sum(each.on_its_way for each in wanted),
@@ -57,6 +59,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         watched_since=timers.watched_since,
         proposals=timers.proposals,
         cores_out=recalled.cores_out if isinstance(snapshot.gateway, Fault) else signal.out,
+        core_lost_since=lost_since(signal, snapshot, policy),
         new=False,
     )
     return Decision(
@@ -74,7 +77,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         core_rate=weighing.core_rate,
         burst_rate=weighing.burst_rate,
         learned=lessons(memory),
-        notes=(*notes, *told(recalled.cores_out, memory.cores_out)),
+        notes=(*notes, *told(recalled, memory, snapshot)),
         cores_out=signal.out,
     )
 

@@ -1,4 +1,4 @@
-"""What the burst weight has learned, as the text that the roster keeps of it over a restart.
+"""What deciding has learned, as the texts that the roster keeps of it over a restart: the burst weight's part, and the boot times.
 
 All of it or nothing: what is damaged, strange or of another version is dropped, and learned anew within minutes. No time is in it,
 so that it holds on any clock; windows that need an unbroken run of samples are not in it, since a restart is a gap in them.
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from burstd.decide.boot_times import BOOTS, read_boots, write_boots
 from burstd.decide.capacity import TRIM_RANGE
 from burstd.decide.weight import LARGEST
 from burstd.model.decision import Memory
@@ -36,16 +37,33 @@ def recall(snapshot: Snapshot) -> tuple[Memory, tuple[str, ...]]:
     if learned is None:
         return memory, ()
     memory = replace(memory, stored=learned)
-    if WEIGHT not in learned:
-        return memory, ()
-    try:
-        return _read(learned[WEIGHT], memory), ()
-    except _StrangeError:
-        return memory, (f'what the roster holds as learned by "{WEIGHT}" cannot be read: it is dropped, and learned anew',)
+    strange = []
+    if WEIGHT in learned:
+        try:
+            memory = _read(learned[WEIGHT], memory)
+        except _StrangeError:
+            strange.append(WEIGHT)
+    if BOOTS in learned:
+        boots = read_boots(learned[BOOTS])
+        if boots is None:
+            strange.append(BOOTS)
+        memory = replace(memory, boots=boots or {})
+    return memory, tuple(
+        f'what the roster holds as learned by "{name}" cannot be read: it is dropped, and learned anew' for name in strange
+    )
 
 
 def lessons(memory: Memory) -> Mapping[str, str]:
     """What is worth storing now: by policy, what differs from what is stored by more than noise."""
+    return {**_weight(memory), **_boots(memory)}
+
+
+def _boots(memory: Memory) -> Mapping[str, str]:
+    text = write_boots(memory.boots)
+    return {BOOTS: text} if memory.boots and (memory.stored or {}).get(BOOTS) != text else {}
+
+
+def _weight(memory: Memory) -> Mapping[str, str]:
     if not memory.work:
         return {}
     stored = (memory.stored or {}).get(WEIGHT)

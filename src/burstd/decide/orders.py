@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from burstd.errors import AskOperator
-from burstd.model.fleet import Instance, Orders, Override, Pause
-from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause
+from burstd.model.fleet import DrillOrder, Instance, Orders, Override, Pause
+from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause, StartDrill
 from burstd.model.policy import FleetPolicy
 
 
@@ -33,6 +33,10 @@ def carry_out(order: Order, orders: Orders, policy: FleetPolicy, fleet: Sequence
             return replace(orders, pause=pause), f"{what} paused until `burstd resume`"
         case DrainInstance(name=name):
             return _drain(name, orders, fleet)
+        case StartDrill(owner=owner, pool=pool):
+            where = f"pool {pool}" if pool else "the first pool that is not barred"
+            told = f"a drill of one instance in {where} begins with the next cycle"
+            return replace(orders, drill=DrillOrder(now, owner, pool)), told
         case _ as never:
             assert_never(never)
 

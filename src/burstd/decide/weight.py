@@ -158,7 +158,7 @@ def _scene(view: GatewayView, snapshot: Snapshot, policy: Policy, memory: Memory
         heads=[
             each
             for each in snapshot.fleet
-            if each.phase in {Phase.IN_SERVICE, Phase.JOINING} and not each.stands_by and _shares(view, each)
+            if each.phase in {Phase.IN_SERVICE, Phase.JOINING} and not each.stands_by and not each.drill and _shares(view, each)
         ],
         seconds=0.0 if memory.weighed_at is None else snapshot.now - memory.weighed_at,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from burstd.model.boot import Boot
 from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
 
@@ -122,6 +123,8 @@ class Memory:
         skew: by backend, how many times their weights' worth the burst servers get there; a missing one: just that.
         weights: by backend, the weights decided last; empty before the first.
         cores_out: HAProxy's status of each core server out of rotation, when it was last read.
+        boots: by pool, how long the last instances took from their create into service, oldest first.
+        core_lost_since: since when no core server takes traffic in HAProxy; None while one does.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -141,5 +144,7 @@ class Memory:
     skew: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
     cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
+    boots: Mapping[str, tuple[Boot, ...]] = field(default_factory=dict)
+    core_lost_since: float | None = None
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

@@ -62,6 +62,8 @@ class Instance:
         up_in: (pid, start) of the HAProxy in which all its lines were seen UP since burstd last changed one: what is drained or in
             maintenance there is so by somebody's hand. None: in none.
         by_hand: how somebody holds it out of rotation in HAProxy; None: nobody does.
+        drill: it is there to rehearse: billed, and neither capacity nor ever sent a request, unless it is taken into service after all.
+        entered: when it first entered each of its phases, in their order.
     """
 
     operation: str
@@ -84,6 +86,8 @@ class Instance:
     reserve: bool = False
     up_in: tuple[int, float] | None = None
     by_hand: AdminState | None = None
+    drill: bool = False
+    entered: tuple[tuple[Phase, float], ...] = ()
 
     @property
     def name(self) -> str:
@@ -97,8 +101,11 @@ class Instance:
 
     @property
     def on_its_way(self) -> bool:
-        """It is capacity in flight. One that was refused is not waited for; until it is resolved it still counts against the maximum."""
-        return self.phase in ON_ITS_WAY and not (self.phase is Phase.UNKNOWN and self.refused)
+        """It is capacity in flight. One that was refused is not waited for; until it is resolved it still counts against the maximum.
+
+        A drill is none: nobody counts on it.
+        """
+        return self.phase in ON_ITS_WAY and not self.drill and not (self.phase is Phase.UNKNOWN and self.refused)
 
     @property
     def stands_by(self) -> bool:
@@ -132,6 +139,21 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillOrder:
+    """An operator's `drill burst`, until the next cycle takes it up.
+
+    Attributes:
+        at: when it was ordered, seconds on the daemon's timeline.
+        pool: where; None: in the first pool that is not barred.
+        owner: who ordered it, as the operator's system names them.
+    """
+
+    at: float
+    owner: str
+    pool: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     """What operators have ordered and not taken back.
 
@@ -139,11 +161,13 @@ class Orders:
         override: the wanted number, if somebody ordered one.
         pause: the stopped directions.
         drains: names of instances that an operator wants drained and gone.
+        drill: the rehearsal that is to begin.
     """
 
     override: Override | None = None
     pause: Pause = Pause.NONE
     drains: frozenset[str] = frozenset()
+    drill: DrillOrder | None = None
 
     def override_at(self, now: float) -> Override | None:
         """The override in force; None where nobody ordered one or it has ended when it said."""

@@ -42,4 +42,12 @@ class DrainInstance:
     reason: str = ""
 
 
-Order = ScaleTo | ScaleAuto | SetPause | DrainInstance
+@dataclass(frozen=True, slots=True)
+class StartDrill:
+    """Rehearse one instance from its create to its end, without traffic; `pool` None: in the first one that is not barred."""
+
+    owner: str
+    pool: str | None = None
+
+
+Order = ScaleTo | ScaleAuto | SetPause | DrainInstance | StartDrill

@@ -148,3 +148,9 @@ class Report:
     def faults(self) -> tuple[Fault, ...]:
         """Every failure."""
         return tuple(each.fault for each in self.done if each.fault is not None)
+
+    @property
+    def learned(self) -> dict[str, str]:
+        """What was stored of what was learned, as text by name."""
+        actions = (each.action for each in self.done if each.fault is None)
+        return {each.policy: each.text for each in actions if isinstance(each, RecordLearned)}

@@ -32,6 +32,7 @@ class Snapshot:
         pools: how the pools have behaved, by name; a pool that never failed is absent.
         memory: what the last decision left behind.
         windows: of the schedules, those that are open or soon will be.
+        drill_due: when a drill was last due by its schedule; None: never, or there is no schedule.
         learned: what an earlier process has learned, as text by policy; None: this one has read it before.
     """
 
@@ -48,6 +49,7 @@ class Snapshot:
     pools: Mapping[str, PoolState] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     windows: tuple[Window, ...] = ()
+    drill_due: float | None = None
     learned: Mapping[str, str] | None = None
 
     @property

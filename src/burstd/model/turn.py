@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from burstd.model.decision import Decision
@@ -49,6 +50,11 @@ class Turn:
         snapshot = self.snapshot
         read = (*snapshot.cores.values(), *snapshot.bursts.values(), snapshot.gateway, *(each.nodes for each in snapshot.cloud.listings))
         return tuple(each for each in read if isinstance(each, Fault))
+
+    @property
+    def learned(self) -> Mapping[str, str]:
+        """What the roster holds of what was learned, as text by name, as this cycle left it."""
+        return {**(self.decision.memory.stored or {}), **self.report.learned}
 
     @property
     def after(self) -> Snapshot:

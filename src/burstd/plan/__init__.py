@@ -14,13 +14,14 @@ from burstd.model.plans import Note, Plan, RecordLearned, RecordOrders
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.draft import Draft
+from burstd.plan.drill import follow, rehearse
 from burstd.plan.idleness import tell_idle
 from burstd.plan.invariants import enforce
 from burstd.plan.joining import boot, join, recognize, sync
 from burstd.plan.leaving import destroy, leave
 from burstd.plan.outcomes import absorb_outcomes
 from burstd.plan.ownership import compare_listings, resolve_unknown
-from burstd.plan.scaling import scale
+from burstd.plan.scaling import scale, send_intended
 from burstd.plan.takeover import take_over
 
 __all__ = ["plan"]
@@ -41,13 +42,17 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
     recognize(draft)
     compare_listings(draft)
     resolve_unknown(draft)
-    scale(draft, iter(operations))
+    fresh = iter(operations)
+    scale(draft, fresh)
+    rehearse(draft, fresh)
+    send_intended(draft)
     boot(draft)
     sync(draft)
     join(draft)
     tell_idle(draft)
     leave(draft)
     destroy(draft)
+    follow(draft)
     _settle_orders(draft)
     draft.records.extend(RecordLearned(name, text) for name, text in decision.learned.items())
     draft.notes.extend(map(Note, decision.notes))
@@ -56,10 +61,10 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
 
 
 def _settle_orders(draft: Draft) -> None:
-    """Take back what has ended by itself: an override when it said, a drain when its instance is gone."""
+    """Take back what has ended by itself: an override when it said, a drain when its instance is gone, a drill that has begun."""
     orders = draft.snapshot.orders
     override = orders.override_at(draft.now)
-    left = replace(orders, override=override, drains=orders.drains & {each.name for each in draft.fleet.values()})
+    left = replace(orders, override=override, drill=None, drains=orders.drains & {each.name for each in draft.fleet.values()})
     if orders.override is not None and override is None:
         draft.note(f"the override of {orders.override.owner} has ended: the policies decide")
     if left != orders:

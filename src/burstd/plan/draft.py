@@ -16,6 +16,7 @@ from burstd.model.gateway import GatewayEdit, GatewayView
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordPool
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
+from burstd.plan.rehearsals import recollect
 
 QUARANTINE_AFTER: Final = 3
 """Instances in a row that never got healthy before their pool's template is taken for broken: each costs money up to its deadline."""
@@ -31,6 +32,8 @@ class Draft:
         calls: what is asked of the clouds.
         notes: what is said once.
         waiting: what needs nothing but time.
+        remembered: what the roster tells of drills.
+        rehearsals: the same, brought up to this plan.
     """
 
     def __init__(self, snapshot: Snapshot, decision: Decision, policy: Policy) -> None:
@@ -45,6 +48,7 @@ class Draft:
         self.calls: list[CallCloud] = []
         self.notes: list[Note] = []
         self.waiting: list[str] = []
+        self.remembered = self.rehearsals = recollect(decision.memory.stored)
         self._punished: set[str] = set()
 
     @property

@@ -86,8 +86,11 @@ def _join(draft: Draft, instance: Instance, view: GatewayView) -> None:
     wanted = wanted_lines(draft, instance)
     rows = [view.line(line.backend, line.name) for line in wanted]
     if rows and all(row is not None and row.passing and row.status in {ServerStatus.DRAIN, ServerStatus.UP} for row in rows):
-        phase = Phase.STANDBY if wanted[0].backup else Phase.IN_SERVICE
-        draft.move(instance, phase, "HAProxy's check passes", joined_at=draft.now, down_since=None)
+        if instance.drill:
+            draft.move(instance, Phase.DRAINING, "HAProxy's check passes, and its drill is over", joined_at=draft.now, maint_at=None)
+        else:
+            phase = Phase.STANDBY if wanted[0].backup else Phase.IN_SERVICE
+            draft.move(instance, phase, "HAProxy's check passes", joined_at=draft.now, down_since=None)
         draft.forgive(instance.pool)
     elif overdue(instance, draft.policy.fleet, draft.now):
         if instance.joined_at is None:  # else it was healthy once

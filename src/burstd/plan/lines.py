@@ -18,13 +18,14 @@ def wanted_lines(draft: Draft, instance: Instance) -> tuple[AddServer, ...]:
         draft.waiting.append(f"{instance.name}: its pool {instance.pool} is no longer in the settings")
         return ()
     standby = instance.stands_by
+    # A line of weight 0 gets no request in any state and under any algorithm, and does not count in `nbsrv`, on which spillover rests.
     return tuple(
         AddServer(
             backend=backend.joined,
             name=standby_name(instance.name) if standby else instance.name,
             address=instance.address,
             port=backend.port or pool.port,
-            weight=draft.decision.weights.get(backend.joined, 1),
+            weight=0 if instance.drill else draft.decision.weights.get(backend.joined, 1),
             maxconn=backend.maxconn,
             backup=standby,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.decision import Decision
@@ -62,20 +62,20 @@ def _done(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
     phases = {each.operation: each.phase for each in snapshot.fleet}
     records = [each.instance for each in plan.actions if isinstance(each, Record)]
     switches = {each.name: words for each in records if (words := _SWITCHES.get((phases.get(each.operation), each.phase)))}
-    standbys = {each.operation for each in records if each.stands_by}
+    parts = {each.operation: " for a drill" if each.drill else " as the standby" for each in records if each.drill or each.stands_by}
     yield from (words.format(name) for name, words in switches.items())
     for action in plan.actions:
         match action:
             case EditGateway(AddServer(name=name) | SetState(name=name, state=AdminState.READY)) if instance_of(name) in switches:
                 continue
-        if (text := _words(action, standbys)) is not None:
+        if (text := _words(action, parts)) is not None:
             yield text
 
 
-def _words(action: Action, standbys: Collection[str]) -> str | None:
+def _words(action: Action, parts: Mapping[str, str]) -> str | None:
     match action:
         case CallCloud(CreateCall(operation=operation, request=request)):
-            return f"launch {request.name} in {request.pool}" + (" as the standby" if operation in standbys else "")
+            return f"launch {request.name} in {request.pool}" + parts.get(operation, "")
         case CallCloud(DestroyCall(node_id=node_id, pool=pool)):
             return f"destroy {node_id} in {pool}"
         case EditGateway(edit):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CreateCall, LaunchRequest
-from burstd.model.fleet import ON_ITS_WAY, SERVING, Instance, Pause, Phase
+from burstd.model.fleet import ON_ITS_WAY, SERVING, Instance, Pause, Phase, PoolState
 from burstd.model.naming import instance_name
 from burstd.model.plans import RecordCooldowns
 from burstd.model.policy import Policy, PoolPolicy
@@ -33,7 +33,6 @@ def scale(draft: Draft, operations: Iterator[str]) -> None:
         cooldowns = replace(cooldowns, scale_in=draft.now)
     if cooldowns != draft.snapshot.cooldowns:
         draft.records.append(RecordCooldowns(cooldowns))
-    _send_intended(draft)
 
 
 def _capacity(draft: Draft) -> list[Instance]:
@@ -96,19 +95,27 @@ def _grow(draft: Draft, operations: Iterator[str]) -> None:
     for instance in sorted(draft.phase(Phase.DRAINING), key=lambda each: -each.since):
         if places + short and _can_return(draft, instance):
             why = "the load is back before it has left" if places else "it shall stand by"
-            draft.move(instance, Phase.JOINING, why, down_since=None, reserve=not places)
+            draft.move(instance, Phase.JOINING, why, down_since=None, reserve=not places, drill=False)
             places, short = (places - 1, short) if places else (0, short - 1)
     if short and draft.snapshot.orders.pause in {Pause.OUT, Pause.BOTH}:
         draft.waiting.append("no standby is launched while scale-out is paused")
         short = 0
+    for instance in draft.phase(*ON_ITS_WAY):  # what boots for a drill is there before what is still to be bought
+        spared = instance.refused or instance.name in draft.snapshot.orders.drains
+        if places + short and instance.drill and not spared:
+            draft.change(instance, drill=False, reserve=not places)
+            places, short = (places - 1, short) if places else (0, short - 1)
     missing, live = places + short, len(draft.fleet)
     if missing and live >= fleet.maximum:
         draft.waiting.append(f"fleet.max is {fleet.maximum} and {live} are still billed")
     for number in range(min(missing, fleet.max_step, max(0, fleet.maximum - live))):
-        pool = _open_pool(draft)
+        pool = open_pool(draft)
         if pool is None:
             break
-        _intend(draft, pool, next(operations), reserve=number >= places)
+        reserve = number >= places
+        intend(
+            draft, pool, next(operations), f"fleet.standby is {fleet.standby}" if reserve else draft.decision.reasons[0], reserve=reserve
+        )
 
 
 def _can_return(draft: Draft, instance: Instance) -> bool:
@@ -118,21 +125,29 @@ def _can_return(draft: Draft, instance: Instance) -> bool:
     return passing and instance.maint_at is None and instance.down_since is None and not ordered
 
 
-def _open_pool(draft: Draft) -> PoolPolicy | None:
-    """The first pool that is not barred."""
+def open_pool(draft: Draft) -> PoolPolicy | None:
+    """The first pool that is not barred; what bars the others is said."""
     for pool in draft.policy.pools:
-        left = draft.bar(pool.name)
-        if not left:
+        why = barred(draft.pools.get(pool.name), draft.now)
+        if not why:
             return pool
-        state = draft.pools[pool.name]
-        draft.waiting.append(f"pool {pool.name} is {'stopped' if state.stopped else 'barred'} for {left:.0f} s: {state.reason}")
+        draft.waiting.append(why)
     return None
 
 
-def _intend(draft: Draft, pool: PoolPolicy, operation: str, *, reserve: bool) -> None:
-    request = request_of(draft.policy, pool, operation)
-    why = f"fleet.standby is {draft.policy.fleet.standby}" if reserve else draft.decision.reasons[0]
-    draft.save(Instance(operation, request, Phase.INTENDED, since=draft.now, created_at=draft.now, reason=why, reserve=reserve))
+def barred(state: PoolState | None, now: float) -> str:
+    """Why nothing is bought in a pool, in words; empty where it is free."""
+    if state is None or state.barred_until <= now:
+        return ""
+    return f"pool {state.pool} is {'stopped' if state.stopped else 'barred'} for {state.barred_until - now:.0f} s: {state.reason}"
+
+
+def intend(  # noqa: PLR0913 - where, why, and what for
+    draft: Draft, pool: PoolPolicy, operation: str, why: str, *, reserve: bool = False, drill: bool = False
+) -> Instance:
+    """Record that an instance is to be created: for service, for the reserve, or for a drill."""
+    request, now = request_of(draft.policy, pool, operation), draft.now
+    return draft.save(Instance(operation, request, Phase.INTENDED, now, created_at=now, reason=why, reserve=reserve, drill=drill))
 
 
 def request_of(policy: Policy, pool: PoolPolicy, operation: str) -> LaunchRequest:
@@ -149,7 +164,7 @@ def request_of(policy: Policy, pool: PoolPolicy, operation: str) -> LaunchReques
     )
 
 
-def _send_intended(draft: Draft) -> None:
+def send_intended(draft: Draft) -> None:
     """Hand over what is intended, that of an earlier cycle which could not be sent included."""
     for instance in draft.phase(Phase.INTENDED):
         if draft.room(CreateCall) > 0:
@@ -162,7 +177,7 @@ def _shrink(draft: Draft) -> int:
     serving, kept = _for_service(draft), draft.policy.fleet.standby
     if len(serving) <= draft.decision.count and len(_reserve(draft)) <= kept:
         return 0
-    if draft.phase(Phase.DRAINING):
+    if any(not each.drill for each in draft.phase(Phase.DRAINING)):
         draft.waiting.append("one batch leaves at a time")
         return 0
     most = draft.policy.fleet.max_step

@@ -141,8 +141,9 @@ def content_of(settings: Settings) -> HttpContent:
 
 
 def calendar_of(settings: Settings) -> CronCalendar:
-    """The schedules' windows."""
-    return CronCalendar([Schedule(**dict(each)) for each in settings.schedule])
+    """The schedules' windows, and the hours of the drills."""
+    drill = settings.drill
+    return CronCalendar([Schedule(**dict(each)) for each in settings.schedule], (drill.cron, drill.zone) if drill.cron else None)
 
 
 def cloud_of(settings: Settings, pools: Sequence[CloudPool], owner: str, clock: Clock) -> LibcloudCloud:

@@ -12,13 +12,19 @@ class MemoryCalendar:
 
     Attributes:
         planned: every window there is; add to it as you like.
+        drills: the hours of the drills.
     """
 
-    def __init__(self, *planned: Window, lead: float = 180.0) -> None:
+    def __init__(self, *planned: Window, lead: float = 180.0, drills: Sequence[float] = ()) -> None:
         """Windows are shown from `lead` seconds before they open on."""
         self.planned = list(planned)
+        self.drills = list(drills)
         self._lead = lead
 
     def windows(self, now: float) -> Sequence[Window]:
         """Those that are open at `now`, or within the lead."""
         return [each for each in self.planned if each.opens_at - self._lead <= now < each.closes_at]
+
+    def drill_due(self, now: float) -> float | None:
+        """The last of the drills' hours at `now` or before."""
+        return max((each for each in self.drills if each <= now), default=None)
