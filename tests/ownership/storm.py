@@ -13,14 +13,14 @@ from dataclasses import fields, replace
 from typing import Any, Final, TypeVar, cast
 
 from burstd.adapters.memory import ListTrouble, Machine, MemoryCloud, MemoryPool
-from burstd.errors import AskOperator
+from burstd.errors import AskOperator, Retry
 from burstd.lifecycle import overdue
 from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CloudCall, CloudView, CreateCall, DestroyCall
 from burstd.model.faults import Fault
 from burstd.model.fleet import ENDED, SERVING, Instance, Pause, Phase
-from burstd.model.gateway import AddServer, GatewayEdit, ServerStatus
+from burstd.model.gateway import AddServer, AdminState, GatewayEdit, ServerStatus, SetState, SetWeight
 from burstd.model.naming import instance_name, instance_of
-from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause
+from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause, StartDrill
 from burstd.model.plans import CallCloud, Record, RecordCooldowns
 from burstd.model.turn import Turn
 from burstd.ports import Ports
@@ -161,8 +161,12 @@ class Storm(Theatre):
 
     def order(self, order: Order) -> None:
         """An operator orders something, and may be refused."""
-        with suppress(AskOperator):
+        with suppress(AskOperator, Retry):
             self.cycle.order(order)
+
+    def drill(self) -> None:
+        """An operator orders a drill, and may be refused."""
+        self.order(StartDrill("anna"))
 
     def drain(self, index: int) -> None:
         """An operator drains one of the fleet."""
@@ -277,6 +281,11 @@ class Storm(Theatre):
             (record,) = (each for each in self.roster.fleet() if each.name == instance_of(edit.name))
             assert record.phase in {Phase.JOINING, *SERVING}
             assert edit.backup is record.stands_by is (edit.name != record.name)
+            assert (edit.weight == 0) is record.drill
+        if isinstance(edit, SetWeight | SetState):
+            drills = {each.name for each in self.roster.fleet() if each.drill}
+            ready = isinstance(edit, SetState) and edit.state is AdminState.READY
+            assert edit.name not in drills or not (ready or isinstance(edit, SetWeight)), "a drill is to get requests"
         return None
 
     def _check(self, turn: Turn) -> None:
@@ -301,6 +310,7 @@ class Storm(Theatre):
         planned = [each.instance for each in turn.plan.actions if isinstance(each, Record)]
         if any(each.operation not in fleet and each.phase is Phase.INTENDED for each in planned):
             fleet |= {each.operation: each for each in planned}
+            fleet = {operation: each for operation, each in fleet.items() if not each.drill}
             leaving = {*ENDED, Phase.DRAINING, Phase.DESTROYING}
             refused = {each.name for each in fleet.values() if each.phase is Phase.UNKNOWN and each.refused}
             spared = {*turn.snapshot.orders.drains, *refused}
@@ -325,8 +335,8 @@ class Storm(Theatre):
             ill = any(line.row.status is ServerStatus.DOWN for line in lines)
             late = overdue(before, self.policy.fleet, turn.snapshot.now)
             lost = not well or self._hidden[after.pool] >= MISSES
-            assert shrinks or by_order or ill or late or lost, f"{after.name} leaves: {after.reason}"
-            if not (by_order or ill or late or lost):
+            assert shrinks or by_order or ill or late or lost or after.drill, f"{after.name} leaves: {after.reason}"
+            if not (by_order or ill or late or lost or after.drill):
                 self._check_scale_in(turn)
 
     def _check_end(self, turn: Turn, ended: Instance) -> None:
@@ -352,6 +362,10 @@ class Storm(Theatre):
         fleet = self.fleet
         orphans = sum(each.request.image == "" for each in fleet)
         assert len(fleet) - orphans <= maximum, "burstd knows of more than max"
+        drills = {each.name for each in fleet if each.drill}
+        assert len(drills) <= 1, "two drills at once"
+        lines = [server for name, server in self.gateway.servers.items() if instance_of(name) in drills]
+        assert all(each.weight == 0 and each.admin is not AdminState.READY for each in lines), "a drill gets requests"
         assert all(self.gateway.servers[name].weight == 100 for name in CORES)
         assert all(self.gateway.servers[name].status is ServerStatus.UP for name in CORES)
         assert self.gateway.crashes == 0, "HAProxy was crashed by a removal"

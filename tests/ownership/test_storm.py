@@ -126,6 +126,10 @@ class Weather(RuleBasedStateMachine):
     def an_operator_drains(self, index: int) -> None:
         self.storm.drain(index)
 
+    @rule()
+    def an_operator_rehearses(self) -> None:
+        self.storm.drill()
+
     @rule(index=st.integers(0, 3), how=st.sampled_from(["breaks", "hangs", "vanishes"]))
     def a_machine_is_hurt(self, index: int, how: str) -> None:
         self.storm.hurt(index, how)

@@ -98,6 +98,7 @@ _MOVES: Final[dict[Callable[[Storm, Random], None], int]] = {
     _break_off: 3,
     lambda storm, random: storm.drain(random.randrange(4)): 3,
     lambda storm, random: storm.hurt(random.randrange(4), random.choice(("breaks", "hangs", "vanishes"))): 3,
+    lambda storm, _random: storm.drill(): 5,
     lambda storm, random: storm.busy(random.randrange(4), random.choice((0, 0, 3))): 3,
 }
 _STANDBYS: Final = (0, 1, 0, 2)

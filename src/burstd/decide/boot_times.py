@@ -44,8 +44,7 @@ def learn_boots(boots: Boots, snapshot: Snapshot, policy: Policy) -> Boots:
     """With the boots that have ended since the last one that was learned; pools that the settings no longer have are forgotten."""
     found: dict[str, tuple[Boot, ...]] = {}
     for pool in policy.pools:
-        # What lies in the future was stored on a wall clock that has been set back since.
-        known = tuple(each._replace(at=min(each.at, snapshot.now)) for each in boots.get(pool.name, ()))
+        known = boots.get(pool.name, ())
         last = known[-1].at if known else -math.inf
         fresh = [boot for each in snapshot.fleet if each.pool == pool.name and (boot := _boot(each)) and boot.at > last]
         if kept := (*known, *sorted(fresh))[-KEPT:]:
@@ -71,12 +70,20 @@ def write_boots(boots: Boots) -> str:
     return json.dumps({"version": _VERSION, "pools": boots})
 
 
-def read_boots(text: str) -> Boots | None:
-    """What the text tells; None where it is not what this version writes."""
+def read_boots(text: str, now: float) -> Boots | None:
+    """What the text tells; None where it is not what this version writes.
+
+    What lies in the future was stored on a wall clock that has been set back since, and is taken for now (seconds on the timeline).
+    """
     try:
         found = json.loads(text)
-        pools = {str(name): tuple(Boot(*map(float, each)) for each in kept)[-KEPT:] for name, kept in found["pools"].items()}
+        pools = {str(name): tuple(_read(each, now) for each in kept)[-KEPT:] for name, kept in found["pools"].items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     sane = all(math.isfinite(value) for kept in pools.values() for boot in kept for value in boot)
     return pools if found.get("version") == _VERSION and sane else None
+
+
+def _read(found: Sequence[float], now: float) -> Boot:
+    boot = Boot(*map(float, found))
+    return boot._replace(at=min(boot.at, now))

@@ -44,7 +44,7 @@ def recall(snapshot: Snapshot) -> tuple[Memory, tuple[str, ...]]:
         except _StrangeError:
             strange.append(WEIGHT)
     if BOOTS in learned:
-        boots = read_boots(learned[BOOTS])
+        boots = read_boots(learned[BOOTS], snapshot.now)
         if boots is None:
             strange.append(BOOTS)
         memory = replace(memory, boots=boots or {})

@@ -89,6 +89,8 @@ def _found_again(draft: Draft) -> bool:
 def _scheduled(draft: Draft) -> DrillOrder | None:
     """The drill whose hour has come since the last look; one that was missed is said and skipped."""
     opening, known = draft.snapshot.drill_due, draft.rehearsals.opening
+    if known is not None and known > draft.now:  # it was stored on a wall clock that has been set back since
+        known = None
     if opening is None or (known is not None and opening <= known):
         return None
     draft.rehearsals = replace(draft.rehearsals, opening=opening)
@@ -123,16 +125,15 @@ def _brought_up(draft: Draft, drill: Drill) -> Drill:
         steps = tuple(_ended(each, ended, done=each.name == "destroy") for each in drill.steps)
         return _judged(replace(drill, steps=steps), "burstd did not see how it went on", ended)
     steps = _steps(instance)
+    if not instance.drill:
+        open_ = {StepState.RUNNING, StepState.FAILED}
+        left = tuple(replace(each, state=StepState.LEFT, seconds=None) if each.state in open_ else each for each in steps)
+        return replace(drill, outcome=DrillOutcome.TAKEN, steps=left, ended_at=draft.now)
     drill = replace(drill, steps=steps)
     broken = next((each.name for each in steps if each.state is StepState.FAILED), None)
     if broken and not drill.failure:
         drill = replace(drill, failure=f"{broken}: {instance.reason}")
-    if instance.phase in ENDED:
-        return _judged(drill, instance.reason, draft.now)
-    if not instance.drill:
-        left = tuple(replace(each, state=StepState.LEFT) if each.seconds is None else each for each in steps)
-        return replace(drill, outcome=DrillOutcome.TAKEN, steps=left, ended_at=draft.now)
-    return drill
+    return _judged(drill, instance.reason, draft.now) if instance.phase in ENDED else drill
 
 
 def _judged(drill: Drill, reason: str, ended_at: float) -> Drill:
@@ -146,7 +147,7 @@ def _steps(instance: Instance) -> tuple[DrillStep, ...]:
     """The steps that have begun: each lasts until the next phase, and is done where that is the one which its success leads to."""
     marks = [(phase, at) for phase, at in instance.entered if phase is not Phase.UNKNOWN]
     found = []
-    for (phase, at), after in zip(marks, [*marks[1:], None], strict=True):
+    for (phase, at), after in zip(marks, [*marks[1:], None], strict=False):
         if phase in STEPS:
             name, goal = STEPS[phase]
             passed = phase is not Phase.JOINING or instance.joined_at is not None
