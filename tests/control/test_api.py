@@ -12,7 +12,7 @@ from burstd.control.server import ControlServer
 from burstd.model.event import Event
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Pause, Phase
-from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
+from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause, StartDrill
 from tests.served import PAGE, Served, served
 from tests.turns import NOW, POLICY, instance, rich_turn
 from tests.waiting import wait_until
@@ -55,9 +55,18 @@ def test_every_order_reaches_the_loop_as_what_it_is(daemon: Served) -> None:
         daemon.ask("POST", "/v1/pause", {"direction": "out", "owner": "anna"}),
         daemon.ask("DELETE", "/v1/pause"),
         daemon.ask("POST", "/v1/drain", {"name": name}),
+        daemon.ask("POST", "/v1/drill", {"pool": "dublin", "owner": "anna"}),
+        daemon.ask("POST", "/v1/drill", {}),
     ]
-    assert [status for status, _ in asked] == [200] * 4
-    assert daemon.orders == [ScaleAuto("anna"), SetPause(Pause.OUT, "anna"), SetPause(Pause.NONE, "api"), DrainInstance(name, "api")]
+    assert [status for status, _ in asked] == [200] * 6
+    assert daemon.orders == [
+        ScaleAuto("anna"),
+        SetPause(Pause.OUT, "anna"),
+        SetPause(Pause.NONE, "api"),
+        DrainInstance(name, "api"),
+        StartDrill("anna", "dublin"),
+        StartDrill("api"),
+    ]
 
 
 @pytest.mark.parametrize(
