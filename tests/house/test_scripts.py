@@ -50,7 +50,7 @@ def test_a_script_is_sound_bash_and_stops_at_the_first_failure(script: Path) -> 
     assert "set -euo pipefail" in script.read_text() or "\nexec " in script.read_text()
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "test", "lock", "newest-haproxy"])
+@pytest.mark.parametrize("name", ["bootstrap", "test", "lock", "newest-haproxy", "fetch-cloud-init"])
 def test_a_script_explains_itself(name: str) -> None:
     told = call(ROOT / "script" / name, "--help")
     assert told.returncode == 0
@@ -58,7 +58,7 @@ def test_a_script_explains_itself(name: str) -> None:
     assert "#" not in told.stdout
 
 
-@pytest.mark.parametrize("name", ["bootstrap", "test", "newest-haproxy"])
+@pytest.mark.parametrize("name", ["bootstrap", "test", "newest-haproxy", "fetch-cloud-init"])
 def test_an_argument_that_a_script_does_not_know_changes_nothing(name: str) -> None:
     refused = call(ROOT / "script" / name, "--nonsense")
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -86,11 +86,12 @@ def test_without_a_python_that_is_new_enough_bootstrap_says_so_in_one_line(clone
     assert not (clone.parents[1] / ".venv").exists()
 
 
-def test_where_no_newer_haproxy_can_be_had_that_is_said_once_and_is_no_failure(clone: Path, tmp_path: Path) -> None:
-    script = clone.with_name("newest-haproxy")
-    shutil.copy(ROOT / "script/newest-haproxy", script)
+@pytest.mark.parametrize(("name", "what"), [("newest-haproxy", "a newer HAProxy"), ("fetch-cloud-init", "cloud-init")])
+def test_what_cannot_be_fetched_is_said_once_and_is_no_failure(clone: Path, tmp_path: Path, name: str, what: str) -> None:
+    script = clone.with_name(name)
+    shutil.copy(ROOT / "script" / name, script)
     path = pretend(tmp_path / "bin", real=("bash", "env", "dirname", "mkdir", "mktemp", "rm"))
     first, second = call(script, path=path), call(script, path=path)
     assert first.returncode == second.returncode == 0, first.stderr
-    assert "this machine has no apt; the tests go without a newer HAProxy" in first.stdout
+    assert f"this machine has no apt; the tests go without {what}" in first.stdout
     assert (second.stdout, second.stderr) == ("", "")

@@ -24,6 +24,8 @@ MODES: Final = ("weighted", "spillover")
 ROLES: Final = ("primary", "replica")
 DIALECTS: Final = ("mariadb", "mysql")
 """Both as burstd.render.mysql has them, for the same reason."""
+WEBS: Final = ("nginx", "apache2", "lighttpd")
+"""As burstd.render.cloud_init has them."""
 
 
 class Memory(click.ParamType[int]):
@@ -130,6 +132,26 @@ def mysql(  # noqa: PLR0913 - options
     _deliver_one(rendered(chosen), f"{role}, {dialect}", output, _mysql_steps(chosen, output), described, force=force)
 
 
+@render.command("cloud-init", epilog=examples("burstd render cloud-init --web nginx --output cloud-init.yaml.j2"))
+@click.option("--web", type=click.Choice(WEBS), default=WEBS[0], show_default=True, help="The instances' web server, a Debian package.")
+@_file_option
+@_force_option
+@config_option
+@json_option
+def cloud_init(web: str, output: str | None, config: str, *, force: bool, as_json: bool) -> None:
+    """Make the user-data of a pool's instances, a template that burstd fills in at each launch.
+
+    An instance gets the web server with the check path and node_exporter; and where content.core is set, the ssh host key that the core
+    knows it by, and the user who takes the core's pushes. Name the file in the pool's user_data, with .j2 at its end.
+    """
+    from burstd.render.cloud_init import Web
+    from burstd.render.cloud_init import render as rendered
+    from burstd.settings.rendering import cloud_init_config
+
+    text = rendered(cloud_init_config(settings_of(config), Web(web)))
+    _deliver_one(text, web, output, _cloud_init_steps(web, config, output), {"web": web} if as_json else None, force=force)
+
+
 def _deliver_one(  # noqa: PLR0913 - what is said of a file
     text: str, what: str, output: str | None, steps: list[str], described: dict[str, str] | None, *, force: bool
 ) -> None:
@@ -231,6 +253,19 @@ def _lsyncd_steps(settings: Settings, output: str | None) -> list[str]:
         f"adduser --system --shell /bin/sh --home /home/{user} {user} && loginctl enable-linger {user}",
         "install -D -m 644 lsyncd.lua /etc/burstd/lsyncd.lua && install -m 644 lsyncd@.service /etc/systemd/user/lsyncd@.service",
         f"put the line of authorized_keys.core into ~{user}/.ssh/authorized_keys; {user} must be able to read {settings.content.root}",
+        "burstd check",
+    ]
+
+
+def _cloud_init_steps(web: str, config: str, output: str | None) -> list[str]:
+    """The same for the user-data."""
+    file = output or "cloud-init.yaml.j2"
+    steps = [] if output else [f"burstd render cloud-init --web {web} --output {file}"]
+    named = file if file.endswith(".j2") else f"{file}.j2"
+    return [
+        *steps,
+        f"install -m 640 -g burstd {file} /etc/burstd/{Path(named).name}",
+        f'write user_data = "/etc/burstd/{Path(named).name}" under [[pool]] in {config}',
         "burstd check",
     ]
 

@@ -47,7 +47,7 @@ class MirrorConfig:
         token_path: where the token lies under the root.
         delay: seconds for which changes are collected.
         max_delete: the part of the files that may be deleted in a minute, above 0, at most 1.
-        burstd_key: burstd's public key, which the core admits.
+        burstd_key: burstd's public key, which the core admits; empty where only the instances' side is wanted.
         push_key: the core's public key, which the instances admit.
         push_from: addresses or networks from which the core's pushes come, as instances see them.
     """

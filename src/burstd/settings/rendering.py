@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from burstd.errors import InvalidSettings
 from burstd.model.policy import BackendPolicy, Mode
+from burstd.render.cloud_init import CloudInitConfig, Web
 from burstd.render.haproxy import BackendConfig, CoreLine, DatabaseListener, HAProxyConfig
 from burstd.render.lsyncd import MirrorConfig, pushed_from
 from burstd.render.mysql import Dialect, MySQLConfig, Role
@@ -45,8 +46,8 @@ def haproxy_config(settings: Settings, mode: Mode) -> HAProxyConfig:
     )
 
 
-def mirror_config(settings: Settings, burstd_key: str) -> MirrorConfig:
-    """The mirror of [content], for which burstd logs in to the core with that public key.
+def mirror_config(settings: Settings, burstd_key: str = "") -> MirrorConfig:
+    """The mirror of [content], for which burstd logs in to the core with that public key; none where the core's side is not wanted.
 
     Raises:
         InvalidSettings: what is missing, a line each.
@@ -79,6 +80,15 @@ def mirror_config(settings: Settings, burstd_key: str) -> MirrorConfig:
         push_key=content.push_key or "",
         push_from=sources,
     )
+
+
+def cloud_init_config(settings: Settings, web: Web) -> CloudInitConfig:
+    """The user-data of instances with that web server; without `content.core` nobody pushes content to them.
+
+    Raises:
+        InvalidSettings: what the mirror lacks, a line each.
+    """
+    return CloudInitConfig(web, settings.content.root, mirror_config(settings) if settings.content.core else None)
 
 
 def mysql_config(settings: Settings, role: Role, dialect: Dialect, memory: int) -> MySQLConfig:
