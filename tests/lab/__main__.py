@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,9 @@ from tests.lab import container, lab, machine, place, wan
 
 LACKING = 3
 """Exit code where the machine cannot hold the lab."""
+
+PROOFS = ("burst",)
+"""As tests.lab.drill.run has them; repeated, so that the help needs no import."""
 
 EXAMPLES = """\b
 Examples:
@@ -107,6 +111,20 @@ def round_trip(site: str, other: str, milliseconds: float) -> None:
     """Set the round trip between two sites."""
     _root()
     wan.order(place.CONTROL, "round_trip", one=site, other=other, millis=milliseconds)
+
+
+@main.command()
+@click.argument("proofs", nargs=-1, type=click.Choice(PROOFS), metavar="[PROOF]...")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what was measured there.")
+def drill(proofs: Sequence[str], json_file: Path | None) -> None:
+    """Prove the article's claims, each of them or those named: burst, dark, content, latency.
+
+    In the lab that is up, or in one of its own that is taken down again. Prints a table; exit code 1 where a claim does not hold.
+    """
+    from tests.lab.drill import run
+
+    _able()
+    sys.exit(0 if run.drill(proofs, json_file) else 1)
 
 
 def _able() -> None:

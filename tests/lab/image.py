@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from tests.lab import pages
 from tests.lab.place import LXCFS, cache, layers, run, say
 
 SUITE: Final = "bookworm"
@@ -66,11 +67,12 @@ def shared() -> Path:
     place = cache() / "shared"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(FILES, place, ignore=shutil.ignore_patterns("__pycache__"))
+    pages.write(place / "var/www/html")
     (place / "opt/site").mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("serve.py"), place / "opt/site/serve.py")
     enable(place, "lab-loadavg", "sysinit.target")
     for folder in ("var/lib/lxcfs", "var/www/html"):
-        (place / folder).mkdir(parents=True)
+        (place / folder).mkdir(parents=True, exist_ok=True)
     return place
 
 
