@@ -90,9 +90,9 @@ def test_everything_that_the_settings_say_stands_in_the_file(render: Render, set
         "    option httpchk GET /health",
         "    acl core_full be_conn(app_cluster) ge 24",
         "    acl to:static_cluster path_beg /static/",
-        "    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3 slowstart 60000ms",
-        "    server web-2 [2001:db8::6]:8080 weight 50 maxconn 8 check inter 2000ms rise 2 fall 3 slowstart 60000ms",
-        "    server core-oslo-01 10.0.0.5:8082 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3 slowstart 60000ms",
+        "    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 1000ms rise 2 fall 3 slowstart 60000ms",
+        "    server web-2 [2001:db8::6]:8080 weight 50 maxconn 8 check inter 1000ms rise 2 fall 3 slowstart 60000ms",
+        "    server core-oslo-01 10.0.0.5:8082 weight 100 maxconn 16 check inter 1000ms rise 2 fall 3 slowstart 60000ms",
         "backend static_cluster_cloud",
     ):
         assert line in told.stdout.splitlines(), line
@@ -107,8 +107,8 @@ def test_the_database_gets_a_listener_where_there_is_one(render: Render, setting
     for line in (
         "listen db",
         "    bind [::1]:3307",
-        "    server primary 10.0.0.5:3308 check inter 2000ms rise 2 fall 3",
-        "    server replica 10.1.0.5:3308 check inter 2000ms rise 2 fall 3 backup disabled",
+        "    server primary 10.0.0.5:3308 check inter 1000ms rise 2 fall 3",
+        "    server replica 10.1.0.5:3308 check inter 1000ms rise 2 fall 3 backup disabled",
     ):
         assert line in file.read_text().splitlines(), line
     for binary in found().values():

@@ -95,8 +95,8 @@ backend app_cluster
     option allbackups
     option httpchk GET /
     http-check expect status 200
-    server core-oslo-01 10.0.0.5:80 weight 100 check inter 2000ms rise 2 fall 3
-    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 200 check inter 2000ms rise 2 fall 3
+    server core-oslo-01 10.0.0.5:80 weight 100 check inter 1000ms rise 2 fall 3
+    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 200 check inter 1000ms rise 2 fall 3
 """
     )
 
@@ -125,8 +125,8 @@ def test_spillover_sends_to_the_cloud_what_the_core_has_no_room_for() -> None:
     balance roundrobin
     option httpchk GET /
     http-check expect status 200
-    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 2000ms rise 2 fall 3
-    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 16 check inter 2000ms rise 2 fall 3
+    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 1000ms rise 2 fall 3
+    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 16 check inter 1000ms rise 2 fall 3
 """
     )
     assert (
@@ -189,7 +189,7 @@ def test_haproxy_accepts_it_as_a_service(tmp_path: Path) -> None:
 
 def test_an_ipv6_core_is_accepted(tmp_path: Path) -> None:
     config = of(CoreLine("core", "2001:db8::5"))
-    assert "server core [2001:db8::5]:80 weight 100 check inter 2000ms rise 2 fall 3" in lines(config)
+    assert "server core [2001:db8::5]:80 weight 100 check inter 1000ms rise 2 fall 3" in lines(config)
     accepted(render(config), tmp_path)
 
 
@@ -226,8 +226,8 @@ def test_the_database_has_a_listener_that_lets_the_primary_alone_take_connection
     srvtcpka-cnt 3
     # One server alone takes connections: burstd takes the primary out before it lets the replica in.
     # The check closes its connection before the database has seen it: no failed login, and no host barred for too many of them.
-    server primary 10.0.0.5:3306 check inter 2000ms rise 2 fall 3
-    server replica [2001:db8::5]:3306 check inter 2000ms rise 2 fall 3 backup disabled
+    server primary 10.0.0.5:3306 check inter 1000ms rise 2 fall 3
+    server replica [2001:db8::5]:3306 check inter 1000ms rise 2 fall 3 backup disabled
 """
     )
 

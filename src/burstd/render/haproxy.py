@@ -88,7 +88,8 @@ class HAProxyConfig:
         log: syslog target and facility ("/dev/log local0").
         maxconn: client connections at once, of the whole process.
         retries: further attempts to connect; burstd's `haproxy.retries` must say the same.
-        check_interval: between two checks of a core server.
+        check_interval: between two checks of a core server. Three of them must fail before a request that tries a dark core gives up, after
+            (retries + 1) times connect_timeout: in the lab a cut lost 54 of 527 requests at 2 s, as the article has it, and none at 1 s.
         connect_timeout: to reach a server.
         client_timeout: a silent client.
         server_timeout: a silent server.
@@ -113,7 +114,7 @@ class HAProxyConfig:
     log: str | None = None
     maxconn: int = 4096
     retries: int = 3
-    check_interval: float = 2.0
+    check_interval: float = 1.0
     connect_timeout: float = 2.0
     client_timeout: float = 50.0
     server_timeout: float = 50.0
