@@ -172,3 +172,16 @@ def test_what_is_in_the_way_is_said_in_one_line(plain: Site) -> None:
             2,
             "burstd: drill --pool paris: expected a pool of the settings; name one of: local\n",
         )
+
+
+def test_ping_goes_to_the_core_and_to_the_instances_that_live(plain: Site) -> None:
+    plain.settings["fleet"]["min"] = 1
+    plain.settings["pool"][0]["args"]["boot_seconds"] = 0.0
+    plain.write(plain.settings)
+    with plain.daemon():
+        plain.in_service(1)
+        told = plain.burstd("ping", "--json", "--count", "2")
+        assert (told.returncode, told.stderr) == (0, "")
+        found = json.loads(told.stdout)["targets"]
+        assert [each["kind"] for each in found] == ["core", "core", "instance"]
+        assert all(each["lost"] == 0 for each in found)

@@ -30,6 +30,7 @@ VERBS: Final = {
     "pause": "Stop scaling out, in, or both.",
     "resume": "Let burstd scale again after a pause, in both directions.",
     "drain": "Drain one instance and destroy it.",
+    "ping": "Measure round trips to core, instances, databases and clouds.",
     "drill": "Rehearse one instance in production without traffic, or a failover in the lab.",
     "fleet": "Show what the clouds have: ours, orphans, strangers with a like name.",
     "adopt": "Take the fleet back from the clouds after the roster was lost.",
