@@ -64,8 +64,8 @@ MUTATIONS: Final = (
         1,
         "calls before records",
         "plan/__init__.py",
-        "(*draft.records, *draft.edits, *draft.calls, *draft.notes)",
-        "(*draft.calls, *draft.edits, *draft.records, *draft.notes)",
+        "(*draft.records, *draft.edits, *draft.pushes, *draft.calls, *draft.notes)",
+        "(*draft.calls, *draft.edits, *draft.pushes, *draft.records, *draft.notes)",
     ),
     Mutation(
         1,

@@ -18,7 +18,7 @@ from burstd.control.server import ControlServer
 from burstd.decide.orders import carry_out
 from burstd.errors import AskOperator
 from burstd.model.event import Event
-from burstd.model.orders import Order
+from burstd.model.orders import Order, ReleaseMirror
 from burstd.model.turn import Turn
 from tests.turns import NOW, POLICY, rich_turn
 
@@ -59,7 +59,10 @@ class Served:
                 self.orders.append(pending.order)
                 snapshot = self.turn.snapshot
                 try:
-                    orders, told = carry_out(pending.order, snapshot.orders, POLICY.fleet, snapshot.fleet, NOW)
+                    if isinstance(pending.order, ReleaseMirror):
+                        orders, told = snapshot.orders, "the mirror is told to go on"
+                    else:
+                        orders, told = carry_out(pending.order, snapshot.orders, POLICY.fleet, snapshot.fleet, NOW)
                 except AskOperator as error:
                     pending.refuse(error)
                 else:

@@ -11,6 +11,7 @@ from burstd.adapters.memory import (
     MemoryContent,
     MemoryGateway,
     MemoryLoad,
+    MemoryMirror,
     MemoryPool,
     MemoryRoster,
     MemoryServer,
@@ -64,6 +65,7 @@ class Theatre:
         self.gateway = MemoryGateway(self.world, CORES, is_ours=lambda name: is_server_name("burst", OWNER, name))
         self.roster = MemoryRoster(OWNER)
         self.calendar = MemoryCalendar()
+        self.mirror: MemoryMirror | None = None
         self.turns: list[Turn] = []
         self._ids = count(0xABC0000000)
         self.set_load(1.0)
@@ -76,11 +78,13 @@ class Theatre:
         """
         self.clock.offset += jump
         self.cloud = MemoryCloud(self.world, OWNER, clock=self.clock)
+        if self.policy.content is not None:
+            self.mirror = MemoryMirror(self.world, self.clock)
         self.cycle = Cycle(self.ports(), self.policy, self._operation)
 
     def ports(self) -> Ports:
         """The doors of the burstd that is started next."""
-        return Ports(self.clock, self.load, self.content, self.gateway, self.cloud, self.roster, self.calendar)
+        return Ports(self.clock, self.load, self.content, self.gateway, self.cloud, self.roster, self.calendar, self.mirror)
 
     def _operation(self) -> str:
         return f"{next(self._ids):010x}" + "0" * 22

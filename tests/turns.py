@@ -19,6 +19,7 @@ from burstd.model.cloud import (
     Node,
     NodeState,
 )
+from burstd.model.content import MirrorTarget, MirrorView, TargetState, Token
 from burstd.model.decision import Decision, Direction, Memory, Proposal
 from burstd.model.drill import Drill, DrillOutcome, DrillStep, Rehearsals, StepState
 from burstd.model.event import Event
@@ -150,6 +151,16 @@ def rich_turn(number: int = 2) -> Turn:
             ),
         ),
         orders=Orders(Override(3, "anna", "the sale", NOW - 60, NOW + 3600), Pause.IN),
+        mirror=MirrorView(
+            told=(MirrorTarget("127.1.0.1", "ssh-ed25519 AAAA"),),
+            tokens=(Token("one", NOW - 40), Token("two", NOW - 30)),
+            states={"127.1.0.1": TargetState("127.1.0.1", "active", synced=False, error="Connection refused")},
+            files=1000,
+            held="900 of 1000 files were deleted within 60 s",
+            answered_at=NOW - 30,
+            fault=Fault("mirror", FaultKind.UNREACHABLE, "it gave no answer within 10 s"),
+        ),
+        tokens={serving.operation: "one"},
         pools={"oslo": PoolState("oslo", failures=2, barred_until=NOW + 60, reason="out of stock")},
     )
     create, destroy = CallCloud(CreateCall(syncing.operation, syncing.request)), CallCloud(DestroyCall(leaving.operation, "oslo", "i-3"))

@@ -25,6 +25,7 @@ from burstd.model.plans import (
     RecordOrders,
     RecordPool,
     Report,
+    SetTargets,
 )
 from burstd.model.snapshot import Snapshot
 from burstd.ports import Ports
@@ -64,6 +65,8 @@ def _carry_out(kind: type[Action], actions: Sequence[Action], snapshot: Snapshot
         yield from _edit([each for each in actions if isinstance(each, EditGateway)], snapshot, ports)
     elif kind is CallCloud:
         yield from (_call(each, ports) for each in actions if isinstance(each, CallCloud))
+    elif kind is SetTargets:
+        yield from (_tell_mirror(each, ports) for each in actions if isinstance(each, SetTargets))
     elif kind is Note:
         yield from map(Done, actions)
     else:
@@ -101,6 +104,12 @@ def _edit(actions: Sequence[EditGateway], snapshot: Snapshot, ports: Ports) -> I
     except BurstdError as error:
         answers = [Fault.of(GATEWAY_PEER, error)] * len(actions)
     yield from (Done(action, fault) for action, fault in zip(actions, answers, strict=True))
+
+
+def _tell_mirror(action: SetTargets, ports: Ports) -> Done:
+    if ports.mirror is not None:
+        ports.mirror.want(action.targets)
+    return Done(action)
 
 
 def _call(action: CallCloud, ports: Ports) -> Done:

@@ -13,9 +13,10 @@ from dataclasses import replace
 from burstd.act import act
 from burstd.decide import decide
 from burstd.decide.orders import carry_out
+from burstd.errors import AskOperator
 from burstd.model.decision import Memory
 from burstd.model.event import Event
-from burstd.model.orders import Order, StartDrill
+from burstd.model.orders import Order, ReleaseMirror, StartDrill
 from burstd.model.plans import Report
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
@@ -55,12 +56,13 @@ class Cycle:
         wall, cpu = time.perf_counter(), time.thread_time()
         snapshot = observe(self.ports, self.policy, self._memory)
         decision = decide(snapshot, self.policy)
-        planned = plan(snapshot, decision, self.policy, self._operations())
+        mirror = self.ports.mirror
+        planned = plan(snapshot, decision, self.policy, self._operations(), mirror.host_keys() if mirror else ())
         report = Report() if self._dry_run else act(planned, snapshot, self.ports)
         told, kept = narrate(snapshot, decision, planned, report, self._told)
         if kept and not self._dry_run:
             self.ports.roster.add_events(kept)
-        self._memory, self._told = _after(decision.memory, report), told
+        self._memory, self._told = replace(_after(decision.memory, report), mirror=snapshot.mirror), told
         self._number += 1
         return Turn(
             number=self._number,
@@ -84,8 +86,11 @@ class Cycle:
         roster, now = self.ports.roster, self.ports.clock.now()
         if isinstance(order, StartDrill) and (why := obstacle(self._glance(now), self.policy, order.pool)):
             raise why
-        orders, told = carry_out(order, roster.orders(), self.policy.fleet, roster.fleet(), now)
-        roster.save_orders(orders)
+        if isinstance(order, ReleaseMirror):
+            told = self._release()
+        else:
+            orders, told = carry_out(order, roster.orders(), self.policy.fleet, roster.fleet(), now)
+            roster.save_orders(orders)
         roster.add_events([Event(now, "order", order.owner, told)])
         return told
 
@@ -93,6 +98,16 @@ class Cycle:
         """What tells whether a drill may begin."""
         roster, gateway = self.ports.roster, read_gateway(self.ports.gateway)
         return Snapshot(now, tuple(roster.fleet()), {}, gateway, orders=roster.orders(), pools=roster.pools())
+
+    def _release(self) -> str:
+        mirror = self.ports.mirror
+        if mirror is None or self.policy.content is None:
+            raise AskOperator("content release: there is no mirror here; set content.core (docs/content.md)")
+        view = mirror.observe()
+        if not view.held:
+            raise AskOperator("content release: the mirror is not held, as far as it has answered; `burstd content status` shows it")
+        mirror.release()
+        return f"the mirror is told to go on, after it was held: {view.held}"
 
     def _operations(self) -> Iterator[str]:
         while True:

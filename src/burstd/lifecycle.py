@@ -33,7 +33,7 @@ TRANSITIONS: Final[dict[Phase, dict[Phase, str]]] = {
         Phase.DESTROYING: "the boot deadline is past, the machine is in error, or it is no longer wanted",
     },
     Phase.SYNCING: {
-        Phase.JOINING: "the check path answers",
+        Phase.JOINING: "the check path answers, and the content is there",
         Phase.DESTROYING: "the sync deadline is past, or it is no longer wanted",
     },
     Phase.JOINING: {

@@ -1,7 +1,7 @@
 """The page that Prometheus scrapes: what a finished cycle knows, as metrics; docs/metrics.md says what each is for.
 
 Everything is set from a cycle's `Turn` in one go: a scrape in between sees the last finished cycle, whole. A label's values are
-bounded by the settings: instances come and go, so none is a label.
+bounded by the settings: instances come and go, so one is a label only where it is told apart for an alert, and for as long as it lives.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _OUTCOMES: Final[dict[type[Outcome], tuple[str, str]]] = {
 class Metrics:
     """Every metric of one daemon, in a registry of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: PLR0915 - one line for each metric
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has not annotated it
         self._lock = threading.Lock()
         self.registry = registry = CollectorRegistry()
@@ -92,6 +92,11 @@ class Metrics:
         self._capacity = gauge("core_capacity_requests_per_second", "What one core server takes at its target load; NaN until learned.")
         self._haproxy = gauge("haproxy_info", "The HAProxy that was read last.", "version")
         self._haproxy_age = gauge("haproxy_age_seconds", "Time since HAProxy was last read in full; NaN before the first time.")
+
+        self._lag = gauge("content_lag_seconds", "How far what an instance serves may be behind the core's content.", "instance")
+        self._mirror_up = gauge("content_mirror_up", "1 where the core answered the last exchange about its content.")
+        self._mirror_held = gauge("content_mirror_held", "1 while nothing is pushed until somebody has looked.")
+        self._files = gauge("content_files", "Files of the content on the core; NaN while unknown.")
 
         self._actions = counter("actions_total", "Actions by kind and what came of them.", "kind", "outcome")
         for call in ("create", "destroy"):
@@ -136,6 +141,7 @@ class Metrics:
             self._record_load(turn, policy)
             self._record_fleet(turn, policy)
             self._record_gateway(turn, policy)
+            self._record_content(turn)
             self._record_orders(turn)
             self._rehearsals.record(turn, policy)
             self._count_actions(turn)
@@ -210,6 +216,17 @@ class Metrics:
             self._rate.labels(role).set(_known(rate))
         total = sum(_known(rate) for rate in rates.values())
         self._share.set(_known(decision.burst_rate) / total if total else float("nan"))
+
+    def _record_content(self, turn: Turn) -> None:
+        """Without a mirror nothing is told but that there are no figures."""
+        view = turn.snapshot.mirror
+        self._lag.clear()
+        for instance in turn.after.fleet:
+            if (lag := turn.snapshot.content_lag(instance)) is not None:
+                self._lag.labels(instance.name).set(lag)
+        self._mirror_up.set(_known(None if view is None else float(view.fault is None and view.answered_at is not None)))
+        self._mirror_held.set(_known(None if view is None else float(bool(view.held))))
+        self._files.set(_known(view.files if view else None))
 
     def _record_orders(self, turn: Turn) -> None:
         orders = turn.after.orders

@@ -6,10 +6,12 @@ without its record burstd must not act at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from burstd.errors import BurstdError
 from burstd.model.decision import Memory
 from burstd.model.faults import GATEWAY_PEER, Fault
-from burstd.model.fleet import SERVING, Instance, Phase
+from burstd.model.fleet import MIRRORED, SERVING, Instance, Phase
 from burstd.model.gateway import GatewayView
 from burstd.model.load import Target
 from burstd.model.policy import Policy
@@ -27,6 +29,7 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
     fleet = tuple(roster.fleet())
     cloud = ports.cloud.observe()
     checks = ports.content.check([(each, pool) for each in fleet if each.phase is Phase.SYNCING and (pool := policy.pool(each.pool))])
+    tokens = _read_tokens(ports, policy, fleet, checks)
     gateway = read_gateway(ports.gateway)
     bursts = [target for each in fleet if (target := _exporter(each, policy))]
     readings = ports.load.read([*(Target(core.name, core.exporter) for core in policy.cores), *bursts])
@@ -47,7 +50,18 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
         windows=tuple(ports.calendar.windows(now)),
         drill_due=ports.calendar.drill_due(now),
         learned=roster.learned() if memory.stored is None else None,
+        mirror=ports.mirror.observe() if ports.mirror and policy.content else None,
+        tokens=tokens,
     )
+
+
+def _read_tokens(ports: Ports, policy: Policy, fleet: Iterable[Instance], checks: Mapping[str, Fault | None]) -> Mapping[str, str | Fault]:
+    """What those serve that have content: who has just failed its check path is not asked for more."""
+    if policy.content is None:
+        return {}
+    answering = [each for each in fleet if each.phase in MIRRORED and checks.get(each.operation) is None]
+    asked = [(each, pool) for each in answering if each.address is not None and (pool := policy.pool(each.pool))]
+    return ports.content.tokens(asked, policy.content.token_path)
 
 
 def read_gateway(gateway: Gateway) -> GatewayView | Fault:

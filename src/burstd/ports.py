@@ -6,11 +6,12 @@ both (tests/contracts). Every door has a deadline of its own: no call here may h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from burstd.model.cloud import CloudCall, CloudView
+from burstd.model.content import HostKey, MirrorTarget, MirrorView
 from burstd.model.event import Event
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
@@ -47,6 +48,37 @@ class Content(Protocol):
 
         Never raises.
         """
+        ...
+
+    def tokens(self, instances: Sequence[tuple[Instance, PoolPolicy]], path: str) -> Mapping[str, str | Fault]:
+        """The content token that each instance serves at that path, read side by side; by operation, or what is wrong.
+
+        Never raises; nothing that a cache between has kept counts.
+        """
+        ...
+
+
+class Mirror(Protocol):
+    """The core's mirror of its content onto the instances."""
+
+    def observe(self) -> MirrorView:
+        """What is known by now. Never raises, never waits; before the first `want` nobody is asked anything."""
+        ...
+
+    def want(self, targets: Sequence[MirrorTarget]) -> None:
+        """Push to these from now on, and to no others. Told to the core at once, and again and again."""
+        ...
+
+    def release(self) -> None:
+        """Lift the hold with the next exchange that succeeds."""
+        ...
+
+    def host_keys(self) -> Iterator[HostKey]:
+        """Fresh host keys, as many as are drawn; ends early where none can be made. Never raises."""
+        ...
+
+    def close(self) -> None:
+        """Ask nothing more, and wait no longer than the deadline for the exchange that is under way."""
         ...
 
 
@@ -176,7 +208,11 @@ class Roster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All doors of one daemon, as wiring has connected them."""
+    """All doors of one daemon, as wiring has connected them.
+
+    Attributes:
+        mirror: None: the content is nobody's care here.
+    """
 
     clock: Clock
     load: Load
@@ -185,8 +221,11 @@ class Ports:
     cloud: Cloud
     roster: Roster
     calendar: Calendar
+    mirror: Mirror | None = None
 
     def close(self) -> None:
         """Close what holds something: the cloud's workers first, the roster and its lock last."""
         self.cloud.close()
+        if self.mirror is not None:
+            self.mirror.close()
         self.roster.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +52,13 @@ def test_a_folder_gets_them_each_in_a_file_of_its_own(render: Render, tmp_path: 
     assert told.stdout.splitlines()[0] == f"{folder}/lsyncd.lua: written, for 10.0.0.5: /etc/burstd/lsyncd.lua"
     for name in NAMES:
         assert (folder / name).read_text() == rendered()[name]
+
+
+def test_the_program_for_the_core_comes_with_them_and_runs_there(render: Render, tmp_path: Path) -> None:
+    assert render("--output", str(tmp_path / "mirror")).exit_code == 0
+    program = tmp_path / "mirror" / "burstd-mirror"
+    ran = subprocess.run([sys.executable, "-I", program, "--help"], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("usage: burstd-mirror")
 
 
 def test_where_one_of_them_exists_none_is_written_but_by_force(render: Render, tmp_path: Path) -> None:

@@ -109,12 +109,21 @@ def test_a_failed_listing_counts_once_however_long_it_stands(metrics: Metrics) -
     assert value(metrics, "failures_total", peer="core-oslo-02", kind="unreachable") == 4
 
 
-def test_no_instance_is_ever_a_label(metrics: Metrics) -> None:
+def test_an_instance_is_a_label_of_its_contents_lag_alone_and_only_while_it_lives(metrics: Metrics) -> None:
     assert value(metrics, "failures_total", peer="instances", kind="absurd") == 1
-    names = [each.name for each in rich_turn().snapshot.fleet]
+    serving, *others = [each.name for each in rich_turn().snapshot.fleet]
     page = metrics.render().decode()
-    assert names
-    assert not [name for name in names if name in page]
+    assert [line for line in page.splitlines() if serving in line] == [f'burstd_content_lag_seconds{{instance="{serving}"}} 30.0']
+    assert not [name for name in others if name in page]
+    metrics.record(quiet_turn(3), POLICY)
+    assert serving not in metrics.render().decode()
+
+
+def test_a_mirror_that_is_held_or_does_not_answer_is_a_figure_and_none_at_all_is_not(metrics: Metrics) -> None:
+    figures = [value(metrics, f"content_{name}") for name in ("mirror_up", "mirror_held", "files")]
+    assert figures == [0, 1, 1000]
+    metrics.record(quiet_turn(3), POLICY)
+    assert all(math.isnan(value(metrics, f"content_{name}") or 0.0) for name in ("mirror_up", "mirror_held", "files"))
 
 
 def test_every_invariant_is_there_at_zero_before_anything_has_happened() -> None:

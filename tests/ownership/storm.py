@@ -127,7 +127,8 @@ class Storm(Theatre):
 
     def ports(self) -> Ports:
         plain = replace(super().ports(), cloud=_CloudDoor(self, self.cloud))
-        doors: dict[str, Any] = {each.name: wired(getattr(plain, each.name), self.wire) for each in fields(plain)}
+        ports = {each.name: getattr(plain, each.name) for each in fields(plain)}
+        doors: dict[str, Any] = {name: port if port is None else wired(port, self.wire) for name, port in ports.items()}
         return Ports(**doors)
 
     # ---------------------------------------------------------------------------------------------------------- what happens

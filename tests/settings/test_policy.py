@@ -91,6 +91,7 @@ currency = "EUR"
 [content]
 core = "mirror@10.0.0.5"
 max_drift = "6m"
+token_path = "/token"
 
 [database]
 primary = "10.0.0.5"
@@ -122,7 +123,7 @@ EXPECTED = Policy(
             0.0228, "EUR",
         ),
     ),
-    content=ContentPolicy(360.0),
+    content=ContentPolicy(360.0, "/token"),
     database=DatabasePolicy(auto_promote=True, core_lost_for=180.0, max_lag=60.0),
 )  # fmt: skip
 

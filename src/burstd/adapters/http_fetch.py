@@ -43,16 +43,20 @@ _KINDS: Final = {400: FaultKind.REJECTED, 401: FaultKind.DENIED, 403: FaultKind.
 class Fetcher(Generic[T]):
     """Reads pages side by side. To be used by one thread."""
 
-    def __init__(self, deadline: float, service: str, accept: Callable[[str, bytes], T | Fault], *, limit: int = LIMIT) -> None:
+    def __init__(
+        self, deadline: float, service: str, accept: Callable[[str, bytes], T | Fault], *, limit: int = LIMIT, fresh: bool = False
+    ) -> None:
         """Fetch for `accept`, which turns (name, body) into a result on the target's own thread, as soon as the body is there.
 
         `deadline` is in seconds, for one whole answer, from the name's look-up to the last byte. `service` is what should be
-        listening, for messages ("node_exporter"). With `limit` 0 the status alone counts and no body is read.
+        listening, for messages ("node_exporter"). With `limit` 0 the status alone counts and no body is read. With `fresh` every request
+        is for a page that no cache between can have: its query is another one each time.
         """
         self._deadline = deadline
         self._service = service
         self._accept = accept
         self._limit = limit
+        self._fresh = fresh
         self._lines: dict[str, _Line[T]] = {}
 
     def fetch(self, urls: Mapping[str, str]) -> dict[str, T | Fault]:
@@ -90,7 +94,7 @@ class Fetcher(Generic[T]):
         if line is None or line.url != url:
             if line is not None:
                 line.close()
-            line = self._lines[name] = _Line(name, url, self._read)
+            line = self._lines[name] = _Line(name, url, self._read, fresh=self._fresh)
         return line
 
     def _read(self, line: _Line[T]) -> T | Fault:
@@ -141,12 +145,13 @@ class Fetcher(Generic[T]):
 class _Line(Generic[T]):
     """One target's thread and connection."""
 
-    def __init__(self, name: str, url: str, read: Callable[[_Line[T]], T | Fault]) -> None:
+    def __init__(self, name: str, url: str, read: Callable[[_Line[T]], T | Fault], *, fresh: bool) -> None:
         self.name = name
         self.url = url
         self.busy = False
         self.end = 0.0
         self._read = read
+        self._fresh = fresh
         self._connection: http.client.HTTPConnection | None = None
         self._path = ""
         self._answer: http.client.HTTPResponse | None = None
@@ -197,7 +202,11 @@ class _Line(Generic[T]):
         else:
             connection.sock.settimeout(connection.timeout)
         self._socket = connection.sock
-        connection.request("GET", self._path, headers=_HEADERS)
+        path, headers = self._path, _HEADERS
+        if self._fresh:
+            path += f"{'&' if '?' in path else '?'}burstd={time.monotonic_ns()}"
+            headers = {**_HEADERS, "Cache-Control": "no-cache", "Pragma": "no-cache"}
+        connection.request("GET", path, headers=headers)
         return connection.getresponse()
 
     def _run(self) -> None:

@@ -32,6 +32,7 @@ VERBS: Final = {
     "drain": "Drain one instance and destroy it.",
     "ping": "Measure round trips to core, instances, databases and clouds.",
     "drill": "Rehearse one instance in production without traffic, or a failover in the lab.",
+    "content": "See to the content that the core pushes to the instances.",
     "fleet": "Show what the clouds have: ours, orphans, strangers with a like name.",
     "adopt": "Take the fleet back from the clouds after the roster was lost.",
     "render": "Print a neighbour's configuration files, made from the settings.",

@@ -99,12 +99,16 @@ def lsyncd(output: str | None, config: str, *, force: bool, as_json: bool) -> No
     two lines of authorized_keys: by one burstd is admitted on the core, by the other the core on an instance. The public half of
     content.identity is read from the file beside it whose name ends in .pub.
     """
+    from burstd.adapters.lsyncd import mirror_program
+    from burstd.render.document import Document
+    from burstd.render.lsyncd import PROGRAM
     from burstd.render.lsyncd import render as rendered
     from burstd.settings.rendering import mirror_config
 
     settings = settings_of(config)
-    documents = rendered(mirror_config(settings, _public_half(settings.content.identity)))
-    _deliver(documents, output, _lsyncd_steps(settings, output), force=force, as_json=as_json)
+    wanted = mirror_config(settings, _public_half(settings.content.identity))
+    program = Document(Path(PROGRAM).name, f"{wanted.login.partition('@')[2]}: {PROGRAM}", mirror_program())
+    _deliver((*rendered(wanted), program), output, _lsyncd_steps(settings, output), force=force, as_json=as_json)
 
 
 @render.command(epilog=examples("burstd render mysql --role primary --memory 4G --output 90-burstd.cnf"))
@@ -247,11 +251,13 @@ def _lsyncd_steps(settings: Settings, output: str | None) -> list[str]:
     user, _, host = (settings.content.core or "").partition("@")
     steps = [] if output else ["burstd render lsyncd --output mirror"]
     folder = output or "mirror"
+    token_folder = (settings.content.root + settings.content.token_path).rpartition("/")[0]
     return [
         *steps,
         f"copy {folder} to {host}, and there as root: apt-get install lsyncd rsync openssh-client",
         f"adduser --system --shell /bin/sh --home /home/{user} {user} && loginctl enable-linger {user}",
         "install -D -m 644 lsyncd.lua /etc/burstd/lsyncd.lua && install -m 644 lsyncd@.service /etc/systemd/user/lsyncd@.service",
+        f"install -m 755 burstd-mirror /usr/local/bin/burstd-mirror && install -d -o {user} {token_folder}",
         f"put the line of authorized_keys.core into ~{user}/.ssh/authorized_keys; {user} must be able to read {settings.content.root}",
         "burstd check",
     ]

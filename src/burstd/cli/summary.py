@@ -148,6 +148,20 @@ def traffic(status: Document) -> Cell:
     return Cell(", ".join(parts), "warn" if gateway["queued"] else "")
 
 
+def mirror(status: Document) -> Cell:
+    """The mirror of the content."""
+    content = status["content"]
+    if not content["enabled"]:
+        return Cell("no content is mirrored (content.core)", "dim")
+    if content["held"]:
+        return Cell(f"held: {content['held']}; look at the content, then `burstd content release`", "bad")
+    if content["answer_age_seconds"] is None:
+        return Cell("the core has not answered yet", "warn")
+    behind = f", the first run to {content['behind']} is not over" if content["behind"] else ""
+    text = f"{content['files']} files pushed to {content['targets']}{behind}; the core answered {span(content['answer_age_seconds'])} ago"
+    return Cell(text, "bad" if content["fault"] else "warn" if behind else "")
+
+
 def _facts(status: Document) -> list[tuple[str, Cell]]:
     age, now = status.get("age_seconds", 0.0), status["current"]
     counts = ", ".join(
@@ -171,6 +185,8 @@ def _facts(status: Document) -> list[tuple[str, Cell]]:
             ),
         ),
     ]
+    if status["content"]["enabled"]:
+        facts.append(("content", mirror(status)))
     ordered = [("override", override(status)), ("pause", pause(status)), ("draining", ", ".join(status["drains"]))]
     facts += [(label, Cell(text, "warn")) for label, text in ordered if text]
     return facts + ([("drill", _drill(status))] if status["drill"] else [])

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from burstd.cli.summary import Cell, Document, Table, Tone, clean, override, pause, span, summarize, words
+from burstd.cli.summary import Cell, Document, Table, Tone, clean, mirror, override, pause, span, summarize, words
 
 _STYLES: Final[dict[Tone, dict[str, Any]]] = {
     "good": {"fg": "green"},
@@ -66,6 +66,8 @@ def explain_lines(document: Document) -> Iterator[str]:
         if each["barred_seconds"]
     )
     yield from _list("Pools left alone", barred)
+    if document["content"]["enabled"]:
+        yield from _list("The content", [mirror(document).text])
     yield from _list("What is wrong", (f"{each['peer']}: {each['text']}" for each in document["faults"]))
     yield from _list(
         "Rules that burstd broke, please report them", (f"{each['invariant']}: {each['text']}" for each in document["violations"])

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 from burstd.durations import LONGEST
 from burstd.errors import AskOperator
 from burstd.model.fleet import Pause
-from burstd.model.orders import DrainInstance, Order, ScaleTo, SetPause, StartDrill
+from burstd.model.orders import DrainInstance, Order, ReleaseMirror, ScaleTo, SetPause, StartDrill
 
 LARGEST: Final = 8192
 """Bytes of a body: the longest texts in every key fill a quarter of it."""
@@ -64,7 +64,19 @@ def drill(body: bytes) -> Order:
     return StartDrill(owner(fields.get("owner")), _text(fields, "pool") or None)
 
 
-ORDERS: Final[dict[str, Callable[[bytes], Order]]] = {"scale": scale, "pause": pause, "drain": drain, "drill": drill}
+def release(body: bytes) -> Order:
+    """{"owner": "anna", "reason": "the old pictures were meant to go"}, both optional."""
+    fields = _fields(body, "owner", "reason")
+    return ReleaseMirror(owner(fields.get("owner")), _text(fields, "reason"))
+
+
+ORDERS: Final[dict[str, Callable[[bytes], Order]]] = {
+    "scale": scale,
+    "pause": pause,
+    "drain": drain,
+    "drill": drill,
+    "content/release": release,
+}
 """What can be posted, by the last part of its path."""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import burstd
 from burstd.control.blockers import cooldowns_left, what_blocks_scale_in
+from burstd.control.content import content, instance_content
 from burstd.control.wording import describe
 from burstd.decide.boot_times import PLANNED_WITH, quantile
 from burstd.decide.traffic import rate
@@ -57,6 +58,7 @@ def status(turn: Turn, policy: Policy) -> Document:
         "instances": [_instance(turn, policy, each) for each in after.fleet],
         "gateway": _gateway(turn, policy),
         "pools": [_pool(turn, pool) for pool in policy.pools],
+        "content": content(after),
         "faults": [_fault(each) for each in turn.faults],
         "violations": _violations(turn.plan.violations),
     }
@@ -100,6 +102,7 @@ def explain(turn: Turn, policy: Policy) -> Document:
         "pause": str(after.orders.pause),
         "override": _override(after.orders.override_at(after.now), after.now),
         "pools": [_pool(turn, pool) for pool in policy.pools],
+        "content": content(after),
         "faults": [_fault(each) for each in turn.faults],
         "violations": _violations(turn.plan.violations),
     }
@@ -246,6 +249,7 @@ def _instance(turn: Turn, policy: Policy, instance: Instance) -> Document:
         "attempts": instance.attempts,
         "by_hand": instance.by_hand and str(instance.by_hand),
         "drill": instance.drill,
+        **instance_content(turn.snapshot, instance),
         **_sample(reading, now),
         **_server(turn, instance.name, standby=instance.phase is Phase.STANDBY),
         "fault": _fault_of(reading),

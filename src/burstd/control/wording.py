@@ -6,7 +6,18 @@ from typing import assert_never
 
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
 from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetMaxconn, SetState, SetWeight
-from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordCooldowns, RecordLearned, RecordOrders, RecordPool
+from burstd.model.plans import (
+    Action,
+    CallCloud,
+    EditGateway,
+    Note,
+    Record,
+    RecordCooldowns,
+    RecordLearned,
+    RecordOrders,
+    RecordPool,
+    SetTargets,
+)
 
 
 def describe(action: Action) -> tuple[str, str]:  # noqa: PLR0911 - one answer for each kind of action
@@ -26,6 +37,8 @@ def describe(action: Action) -> tuple[str, str]:  # noqa: PLR0911 - one answer f
             return _cloud(call)
         case EditGateway(edit):
             return edit.name, _gateway(edit)
+        case SetTargets(targets):
+            return "", f"have the core push its content to {', '.join(each.address for each in targets) or 'nobody'}"
         case Note(text):
             return "", text
         case _:

@@ -8,11 +8,11 @@ from typing import assert_never
 
 from burstd.errors import AskOperator
 from burstd.model.fleet import DrillOrder, Instance, Orders, Override, Pause
-from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause, StartDrill
+from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause, StandingOrder, StartDrill
 from burstd.model.policy import FleetPolicy
 
 
-def carry_out(order: Order, orders: Orders, policy: FleetPolicy, fleet: Sequence[Instance], now: float) -> tuple[Orders, str]:
+def carry_out(order: StandingOrder, orders: Orders, policy: FleetPolicy, fleet: Sequence[Instance], now: float) -> tuple[Orders, str]:
     """The orders after this one, and the sentence that says what is in force now.
 
     Raises:

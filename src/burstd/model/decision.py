@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from burstd.model.boot import Boot
+from burstd.model.content import MirrorView
 from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
 
@@ -125,6 +126,7 @@ class Memory:
         cores_out: HAProxy's status of each core server out of rotation, when it was last read.
         boots: by pool, how long the last instances took from their create into service, oldest first.
         core_lost_since: since when no core server takes traffic in HAProxy; None while one does.
+        mirror: what the last cycle knew of the content's mirror; None: nothing.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -146,5 +148,6 @@ class Memory:
     cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
     boots: Mapping[str, tuple[Boot, ...]] = field(default_factory=dict)
     core_lost_since: float | None = None
+    mirror: MirrorView | None = None
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

@@ -32,6 +32,9 @@ ON_ITS_WAY = frozenset({Phase.INTENDED, Phase.REQUESTED, Phase.UNKNOWN, Phase.BO
 
 SERVING = frozenset({Phase.IN_SERVICE, Phase.STANDBY})
 
+MIRRORED = frozenset({Phase.SYNCING, Phase.JOINING, *SERVING, Phase.DRAINING})
+"""The core's content is pushed to them: they serve it, will serve it, or may yet return to serving it."""
+
 ENDED = frozenset({Phase.GONE, Phase.FAILED, Phase.ABANDONED})
 """Nothing is billed and nothing is left to do."""
 
@@ -64,6 +67,8 @@ class Instance:
         by_hand: how somebody holds it out of rotation in HAProxy; None: nobody does.
         drill: it is there to rehearse: billed, and neither capacity nor ever sent a request, unless it is taken into service after all.
         entered: when it first entered each of its phases, in their order.
+        host_key: the public part of the ssh host key that it was given at its launch; None: none was.
+        unread_since: since when its content token cannot be read; None: it can, or nobody asks.
     """
 
     operation: str
@@ -88,6 +93,8 @@ class Instance:
     by_hand: AdminState | None = None
     drill: bool = False
     entered: tuple[tuple[Phase, float], ...] = ()
+    host_key: str | None = None
+    unread_since: float | None = None
 
     @property
     def name(self) -> str:

@@ -50,4 +50,16 @@ class StartDrill:
     pool: str | None = None
 
 
-Order = ScaleTo | ScaleAuto | SetPause | DrainInstance | StartDrill
+StandingOrder = ScaleTo | ScaleAuto | SetPause | DrainInstance | StartDrill
+"""Orders that stay in force, and are kept in the roster."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseMirror:
+    """Push the content again that is held after a deletion storm: what is gone is meant to be gone."""
+
+    owner: str
+    reason: str = ""
+
+
+Order = StandingOrder | ReleaseMirror

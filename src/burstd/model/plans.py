@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
+from burstd.model.content import MirrorTarget
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
 from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetMaxconn, SetState, SetWeight
@@ -62,13 +63,20 @@ class EditGateway:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTargets:
+    """Tell the mirror to push to these instances and to no others; its answers are a field of later snapshots."""
+
+    targets: tuple[MirrorTarget, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """Say something to the operator, once: an event and a log line, with no effect."""
 
     text: str
 
 
-Action = Record | RecordPool | RecordCooldowns | RecordOrders | RecordLearned | CallCloud | EditGateway | Note
+Action = Record | RecordPool | RecordCooldowns | RecordOrders | RecordLearned | CallCloud | EditGateway | SetTargets | Note
 
 KINDS: Final = {
     CreateCall: "create",
@@ -85,6 +93,7 @@ KINDS: Final = {
     RecordCooldowns: "record_cooldowns",
     RecordOrders: "record_orders",
     RecordLearned: "record_learned",
+    SetTargets: "set_targets",
     Note: "note",
 }
 """Every kind of action by what it carries, as logs, metrics and the API name it."""

@@ -194,9 +194,11 @@ class ContentPolicy:
 
     Attributes:
         max_drift: seconds; an instance in service whose content is older than this behind the core's is drained.
+        token_path: where the instances serve the content token.
     """
 
     max_drift: float = 300.0
+    token_path: str = "/.burstd/token"  # noqa: S105 - a path, and no secret
 
 
 @dataclass(frozen=True, slots=True)

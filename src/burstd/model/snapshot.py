@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from burstd.model.cloud import CloudView
+from burstd.model.content import MirrorView
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, Pause, Phase, PoolState
@@ -33,6 +34,8 @@ class Snapshot:
         memory: what the last decision left behind.
         windows: of the schedules, those that are open or soon will be.
         drill_due: when a drill was last due by its schedule; None: never, or there is no schedule.
+        mirror: what is known of the content's mirror; None where there is none.
+        tokens: by operation, the content token that an instance serves, for those that the mirror pushes to; or why it cannot be read.
         learned: what an earlier process has learned, as text by policy; None: this one has read it before.
     """
 
@@ -51,6 +54,8 @@ class Snapshot:
     windows: tuple[Window, ...] = ()
     drill_due: float | None = None
     learned: Mapping[str, str] | None = None
+    mirror: MirrorView | None = None
+    tokens: Mapping[str, str | Fault] = field(default_factory=dict)
 
     @property
     def relief(self) -> tuple[Instance, ...]:
@@ -61,6 +66,11 @@ class Snapshot:
         paused = self.orders.pause in {Pause.OUT, Pause.BOTH}
         standing = (each for each in self.fleet if each.phase is Phase.STANDBY and each.name not in self.orders.drains and not paused)
         return tuple(each for each in standing if self._stands_ready(each))
+
+    def content_lag(self, instance: Instance) -> float | None:
+        """Seconds by which what it serves may be behind the core; None where it serves no token that can be read, or there is no mirror."""
+        served = self.tokens.get(instance.operation)
+        return self.mirror.lag(served, self.now) if self.mirror and isinstance(served, str) else None
 
     def _stands_ready(self, instance: Instance) -> bool:
         lines = self.gateway.lines_of(instance.name) if isinstance(self.gateway, GatewayView) else ()

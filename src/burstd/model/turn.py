@@ -49,7 +49,8 @@ class Turn:
         """
         snapshot = self.snapshot
         read = (*snapshot.cores.values(), *snapshot.bursts.values(), snapshot.gateway, *(each.nodes for each in snapshot.cloud.listings))
-        return tuple(each for each in read if isinstance(each, Fault))
+        mirror = snapshot.mirror.fault if snapshot.mirror else None
+        return tuple(each for each in (*read, mirror) if isinstance(each, Fault))
 
     @property
     def learned(self) -> Mapping[str, str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from burstd.model.content import HostKey
 from burstd.model.decision import Decision
 from burstd.model.plans import Note, Plan, RecordLearned, RecordOrders
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
+from burstd.plan.content import expel_stale, steer_mirror
 from burstd.plan.draft import Draft
 from burstd.plan.drill import follow, rehearse
 from burstd.plan.idleness import tell_idle
@@ -27,7 +29,7 @@ from burstd.plan.takeover import take_over
 __all__ = ["plan"]
 
 
-def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Iterable[str]) -> Plan:
+def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Iterable[str], host_keys: Iterable[HostKey] = ()) -> Plan:
     """The plan of this cycle, checked against the invariants.
 
     Args:
@@ -35,13 +37,15 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
         decision: what is wanted.
         policy: the settings in force.
         operations: fresh operation ids (lower-case hexadecimal, at least 10 digits); as many are drawn as launches are planned.
+        host_keys: fresh ssh host keys, drawn likewise where the content is mirrored; where they end nothing is launched.
     """
-    draft = Draft(snapshot, decision, policy)
+    draft = Draft(snapshot, decision, policy, host_keys)
     take_over(draft)
     absorb_outcomes(draft)
     recognize(draft)
     compare_listings(draft)
     resolve_unknown(draft)
+    expel_stale(draft)
     fresh = iter(operations)
     scale(draft, fresh)
     rehearse(draft, fresh)
@@ -53,10 +57,11 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
     leave(draft)
     destroy(draft)
     follow(draft)
+    steer_mirror(draft)
     _settle_orders(draft)
     draft.records.extend(RecordLearned(name, text) for name, text in decision.learned.items())
     draft.notes.extend(map(Note, decision.notes))
-    actions = (*draft.records, *draft.edits, *draft.calls, *draft.notes)
+    actions = (*draft.records, *draft.edits, *draft.pushes, *draft.calls, *draft.notes)
     return enforce(Plan(actions, waiting=tuple(draft.waiting)), snapshot, decision, policy)
 
 

@@ -5,21 +5,26 @@ Local to one call of `plan()`; the steps write into it in turn, each seeing what
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 from burstd.lifecycle import advance
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
+from burstd.model.content import HostKey
 from burstd.model.decision import Decision
 from burstd.model.fleet import ENDED, SERVING, Instance, Phase, PoolState
 from burstd.model.gateway import GatewayEdit, GatewayView
-from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordPool
+from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordPool, SetTargets
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.rehearsals import recollect
 
 QUARANTINE_AFTER: Final = 3
 """Instances in a row that never got healthy before their pool's template is taken for broken: each costs money up to its deadline."""
+
+
+NO_KEY: Final = "nothing is launched: no ssh host key can be made here (`burstd check` says why)"
 
 
 class Draft:
@@ -29,14 +34,16 @@ class Draft:
         fleet: the live records by operation, brought up to this plan.
         records: what must be durable before any effect.
         edits: what is done in HAProxy.
+        pushes: what the content's mirror is told.
         calls: what is asked of the clouds.
         notes: what is said once.
         waiting: what needs nothing but time.
         remembered: what the roster tells of drills.
         rehearsals: the same, brought up to this plan.
+        stale: names of those whose content is too old to serve.
     """
 
-    def __init__(self, snapshot: Snapshot, decision: Decision, policy: Policy) -> None:
+    def __init__(self, snapshot: Snapshot, decision: Decision, policy: Policy, host_keys: Iterable[HostKey] = ()) -> None:
         self.snapshot = snapshot
         self.decision = decision
         self.policy = policy
@@ -45,11 +52,15 @@ class Draft:
         self.pools: dict[str, PoolState] = dict(snapshot.pools)
         self.records: list[Action] = []
         self.edits: list[EditGateway] = []
+        self.pushes: list[SetTargets] = []
         self.calls: list[CallCloud] = []
         self.notes: list[Note] = []
         self.waiting: list[str] = []
         self.remembered = self.rehearsals = recollect(decision.memory.stored)
+        self.stale: set[str] = set()
         self._punished: set[str] = set()
+        self._host_keys = iter(host_keys)
+        self._next_key: HostKey | None = None
 
     @property
     def gateway(self) -> GatewayView | None:
@@ -91,6 +102,18 @@ class Draft:
     def call(self, call: CloudCall) -> None:
         """One more call to a cloud."""
         self.calls.append(CallCloud(call))
+
+    def key_ready(self) -> bool:
+        """An instance can be launched: it needs no ssh host key of its own, or one is there."""
+        if self.policy.content is not None and self._next_key is None:
+            self._next_key = next(self._host_keys, None)
+        return self.policy.content is None or self._next_key is not None
+
+    def take_key(self) -> HostKey | None:
+        """The host key of the next instance; None where it needs none."""
+        key = self._next_key if self.key_ready() else None
+        self._next_key = None
+        return key
 
     def room(self, kind: type[CreateCall | DestroyCall]) -> int:
         """How many more calls of that kind this cycle may make."""

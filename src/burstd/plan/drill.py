@@ -18,7 +18,7 @@ from burstd.model.fleet import ENDED, DrillOrder, Instance, Pause, Phase
 from burstd.model.plans import Record, RecordLearned
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
-from burstd.plan.draft import Draft
+from burstd.plan.draft import NO_KEY, Draft
 from burstd.plan.rehearsals import REHEARSALS, write
 from burstd.plan.scaling import barred, intend, open_pool
 
@@ -60,6 +60,8 @@ def rehearse(draft: Draft, operations: Iterator[str]) -> None:
     orders = replace(draft.snapshot.orders, drill=None)
     seen = replace(draft.snapshot, fleet=tuple(draft.fleet.values()), pools=draft.pools, orders=orders)
     why = obstacle(seen, draft.policy, order.pool)
+    if why is None and not draft.key_ready():
+        why = Retry(f"drill: {NO_KEY}")
     pool = draft.policy.pool(order.pool) if order.pool else open_pool(draft)
     drill = Drill(order.at, order.owner, order.pool or "")
     if why is not None or pool is None:

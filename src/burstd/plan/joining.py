@@ -1,4 +1,4 @@
-"""From a booting machine to a server in service: its address, the gate of its check path, and then HAProxy's own check.
+"""From a booting machine to a server in service: its address, the gate of its check path and its content, and then HAProxy's own check.
 
 Join: add in DRAIN, wait until HAProxy's own check passes, then ready (`burstd.plan.keeping` orders that, as for all that serve).
 """
@@ -11,6 +11,7 @@ from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Instance, Phase
 from burstd.model.gateway import AdminState, GatewayView, RemoveServer, ServerStatus, SetState
 from burstd.model.naming import instance_of, is_server_name
+from burstd.plan.content import missing_content
 from burstd.plan.draft import Draft
 from burstd.plan.keeping import keep, prepare
 from burstd.plan.lines import wanted_lines
@@ -60,15 +61,16 @@ def _fail(draft: Draft, instance: Instance, why: str) -> None:
 
 
 def sync(draft: Draft) -> None:
-    """The gate: an instance joins only when its check path has answered."""
+    """The gate: an instance joins only when its check path has answered, and all of the content is there."""
     for instance in draft.phase(Phase.SYNCING):
         fault = draft.snapshot.checks.get(instance.operation, _NOT_ASKED)
-        if fault is None:
-            draft.move(instance, Phase.JOINING, "its check path answers")
+        lacking = fault.text if fault else missing_content(draft, instance)
+        if not lacking:
+            draft.move(instance, Phase.JOINING, "its check path answers" + (" and its content is whole" if draft.policy.content else ""))
         elif overdue(instance, draft.policy.fleet, draft.now):
-            _fail(draft, instance, f"its check path never answered: {fault.text}")
+            _fail(draft, instance, f"its check path never answered: {lacking}" if fault else f"its content did not come in time: {lacking}")
         else:
-            draft.waiting.append(f"{instance.name} is not ready: {fault.text}")
+            draft.waiting.append(f"{instance.name} is not ready: {lacking}")
 
 
 def join(draft: Draft) -> None:

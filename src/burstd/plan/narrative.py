@@ -13,7 +13,7 @@ from burstd.model.faults import Fault
 from burstd.model.fleet import ENDED, Phase
 from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetMaxconn, SetState, SetWeight
 from burstd.model.naming import instance_of
-from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report
+from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report, SetTargets
 from burstd.model.snapshot import Snapshot
 
 _MOST_WAITING = 3
@@ -72,7 +72,7 @@ def _done(snapshot: Snapshot, plan: Plan) -> Iterator[str]:
             yield text
 
 
-def _words(action: Action, parts: Mapping[str, str]) -> str | None:
+def _words(action: Action, parts: Mapping[str, str]) -> str | None:  # noqa: PLR0911 - one answer for each kind of action
     match action:
         case CallCloud(CreateCall(operation=operation, request=request)):
             return f"launch {request.name} in {request.pool}" + parts.get(operation, "")
@@ -82,6 +82,8 @@ def _words(action: Action, parts: Mapping[str, str]) -> str | None:
             if isinstance(edit, SetState) and edit.state is AdminState.READY and edit.name != instance_of(edit.name):
                 return f"put {instance_of(edit.name)} on standby"
             return (_STATES[edit.state] if isinstance(edit, SetState) else _EDITS[type(edit)]).format(edit)
+        case SetTargets(targets):
+            return f"have the content pushed to {len(targets)} {'instance' if len(targets) == 1 else 'instances'}"
         case Record(instance) if instance.phase in ENDED:
             return f"call {instance.name} {instance.phase}"
         case _:

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CreateCall, LaunchRequest
+from burstd.model.content import HostKey
 from burstd.model.fleet import ON_ITS_WAY, SERVING, Instance, Pause, Phase, PoolState
 from burstd.model.naming import instance_name
 from burstd.model.plans import RecordCooldowns
 from burstd.model.policy import Policy, PoolPolicy
-from burstd.plan.draft import Draft
+from burstd.plan.content import missing_content
+from burstd.plan.draft import NO_KEY, Draft
 
 
 def scale(draft: Draft, operations: Iterator[str]) -> None:
@@ -52,7 +54,7 @@ def _reserve(draft: Draft) -> list[Instance]:
 def _relieve(draft: Draft) -> None:
     """Put standbys that are ready into service where more are wanted there, be others on their way or not: these still have to boot."""
     short = draft.decision.count - len(draft.phase(Phase.IN_SERVICE))
-    ready = [each for each in draft.snapshot.relief if draft.fleet.get(each.operation) == each]
+    ready = [each for each in draft.snapshot.relief if draft.fleet.get(each.operation) == each and each.name not in draft.stale]
     for instance in ready[: max(0, short)]:
         draft.move(instance, Phase.IN_SERVICE, f"from standby: {draft.decision.reasons[0]}", joined_at=draft.now, down_since=None)
 
@@ -122,11 +124,15 @@ def _can_return(draft: Draft, instance: Instance) -> bool:
     lines = draft.gateway.lines_of(instance.name) if draft.gateway else ()
     passing = bool(lines) and all(line.row.passing for line in lines)
     ordered = instance.name in draft.snapshot.orders.drains
-    return passing and instance.maint_at is None and instance.down_since is None and not ordered
+    able = passing and instance.maint_at is None and instance.down_since is None and not ordered
+    return able and not missing_content(draft, instance)
 
 
 def open_pool(draft: Draft) -> PoolPolicy | None:
     """The first pool that is not barred; what bars the others is said."""
+    if not draft.key_ready():
+        draft.waiting.append(NO_KEY)
+        return None
     for pool in draft.policy.pools:
         why = barred(draft.pools.get(pool.name), draft.now)
         if not why:
@@ -146,12 +152,14 @@ def intend(  # noqa: PLR0913 - where, why, and what for
     draft: Draft, pool: PoolPolicy, operation: str, why: str, *, reserve: bool = False, drill: bool = False
 ) -> Instance:
     """Record that an instance is to be created: for service, for the reserve, or for a drill."""
-    request, now = request_of(draft.policy, pool, operation), draft.now
-    return draft.save(Instance(operation, request, Phase.INTENDED, now, created_at=now, reason=why, reserve=reserve, drill=drill))
+    key, now = draft.take_key(), draft.now
+    request, public = request_of(draft.policy, pool, operation, key), key.public if key else None
+    made = Instance(operation, request, Phase.INTENDED, now, created_at=now, reason=why, reserve=reserve, drill=drill, host_key=public)
+    return draft.save(made)
 
 
-def request_of(policy: Policy, pool: PoolPolicy, operation: str) -> LaunchRequest:
-    """The create of one instance, as the settings in force render it."""
+def request_of(policy: Policy, pool: PoolPolicy, operation: str, key: HostKey | None = None) -> LaunchRequest:
+    """The create of one instance, as the settings in force render it, with its host key where it gets one."""
     return LaunchRequest(
         pool=pool.name,
         name=instance_name(policy.fleet.name, policy.owner, operation),
@@ -160,7 +168,7 @@ def request_of(policy: Policy, pool: PoolPolicy, operation: str) -> LaunchReques
         location=pool.location,
         tags=(*pool.tags, (OWNER_TAG, policy.owner), (OPERATION_TAG, operation)),
         token=operation,
-        user_data=pool.user_data,
+        user_data=key.put_into(pool.user_data) if key else pool.user_data,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from burstd.model.plans import RecordCooldowns, RecordPool
 from burstd.plan.draft import Draft
 
-_TIMES: Final = ("since", "created_at", "joined_at", "maint_at", "down_since", "missed_since", "attempted_at")
+_TIMES: Final = ("since", "created_at", "joined_at", "maint_at", "down_since", "missed_since", "attempted_at", "unread_since")
 
 _LONGEST_BAR: Final = 3600.0
 """Seconds that a pool can be barred for at a cloud's own wish; what is barred for longer was barred by another clock."""

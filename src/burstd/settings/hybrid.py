@@ -27,7 +27,7 @@ class ContentSettings(Section):
     known_hosts: v.Anchored = key(Path("/etc/burstd/known_hosts"), "File with that core server's host key: another key is refused.")
     root: v.Absolute = key("/var/www/html", "Folder of the content, on the core and on the instances.")
     user: v.UserName = key("mirror", "User on the instances to whom the content belongs; nobody else's key may write it.")
-    token_path: v.CheckPath = key("/.burstd/token", "Where the content token lies under the folder, and is asked for over HTTP.")
+    token_path: v.CheckPath = key(_CONTENT.token_path, "Where the content token lies under the folder, and is asked for over HTTP.")
     interval: v.Seconds = key(10.0, "Between two tokens, each sent with the whole list of targets.", gt=0)
     deadline: v.Seconds = key(10.0, "For one exchange with the core server.", gt=0)
     push_key: v.OptionalPublicKey = key(

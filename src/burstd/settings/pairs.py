@@ -139,7 +139,7 @@ def _pool(settings: Settings) -> Iterator[Problem]:
             paths = (("pool", number, "price"), ("pool", number, "currency"))
             yield Problem(paths, "a price to have its currency", 'write for example currency = "EUR"')
         try:
-            pool.document(settings.fleet.name)
+            pool.document(settings.fleet.name, keyed=settings.content.core is not None)
         except Unrenderable as error:
             yield Problem(
                 (("pool", number, "user_data"),),

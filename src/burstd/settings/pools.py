@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from burstd.errors import InvalidSettings
+from burstd.model.content import PRIVATE_PLACE, PUBLIC_PLACE
 from burstd.model.policy import PoolPolicy
 from burstd.settings import values as v
 from burstd.settings.section import Section
@@ -123,8 +124,10 @@ class PoolSettings(Section):
             )
         raise InvalidSettings([line])
 
-    def document(self, fleet: str) -> str | None:
+    def document(self, fleet: str, *, keyed: bool) -> str | None:
         """The text of `user_data`, for the fleet of that name: rendered where it is a template; handle the answer as a secret.
+
+        Where it is `keyed` a template also knows the ssh host key, of which the places are left open: each instance gets its own.
 
         Raises:
             Unrenderable: the template is wrong; `load` has told so already.
@@ -135,4 +138,5 @@ class PoolSettings(Section):
         if document.path.suffix != SUFFIX:
             return document.text
         variables = {name: getattr(self, name) for name in TEMPLATE_VARIABLES}
-        return render(document.text, {"fleet": fleet, "pool": self.name, **variables})
+        keys = {"host_key_private": PRIVATE_PLACE, "host_key_public": PUBLIC_PLACE} if keyed else {}
+        return render(document.text, {"fleet": fleet, "pool": self.name, **variables, **keys})

@@ -254,7 +254,7 @@ class Settings(Section):
                     PoolPolicy,
                     each,
                     tags=tuple(sorted(each.tags.items())),
-                    user_data=each.document(self.fleet.name),
+                    user_data=each.document(self.fleet.name, keyed=self.content.core is not None),
                 )
                 for each in self.pool
             ),

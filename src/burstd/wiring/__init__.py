@@ -18,9 +18,11 @@ from burstd.adapters.http_check import HttpContent
 from burstd.adapters.lab import register as register_lab
 from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retries
 from burstd.adapters.local import register as register_local
+from burstd.adapters.lsyncd import Core, LsyncdMirror
 from burstd.adapters.node_exporter import NodeExporterLoad
 from burstd.adapters.sqlite import SqliteRoster
 from burstd.errors import InvalidSettings
+from burstd.model.content import PRIVATE_PLACE
 from burstd.model.fleet import Instance
 from burstd.model.naming import is_server_name
 from burstd.ports import Clock, Ports
@@ -65,7 +67,7 @@ class Wiring:
         roster = SqliteRoster(settings.fleet.state_dir)
         try:
             self._owner = roster.owner()
-            _refuse(stranded(settings, roster.fleet()))
+            _refuse([*keyless(settings), *stranded(settings, roster.fleet())])
             clock = SystemClock()
             self._pools = cloud_pools(settings)
             self._load = load_of(settings, clock)
@@ -73,7 +75,9 @@ class Wiring:
             self._cloud = Succession(cloud_of(settings, self._pools, self._owner, clock))
             self.settings = settings
             gateway = gateway_of(settings, self._owner)
-            self.ports = Ports(clock, self._load, self._content, gateway, self._cloud, roster, calendar_of(settings))
+            self.ports = Ports(
+                clock, self._load, self._content, gateway, self._cloud, roster, calendar_of(settings), mirror_of(settings, clock)
+            )
         except BaseException:
             roster.close()
             raise
@@ -85,7 +89,7 @@ class Wiring:
             AskOperator: the old settings stay in force; the message says which key is in the way.
         """
         old, ports = self.settings, self.ports
-        _refuse([*_fixed(old, settings), *stranded(settings, ports.roster.fleet())])
+        _refuse([*_fixed(old, settings), *keyless(settings), *stranded(settings, ports.roster.fleet())])
         pools = cloud_pools(settings)
         gateway = gateway_of(settings, self._owner)
         if (pools, settings.fleet.poll_interval) != (self._pools, old.fleet.poll_interval):
@@ -95,7 +99,12 @@ class Wiring:
             self._load.close()
             self._content.close()
             self._load, self._content = load_of(settings, ports.clock), content_of(settings)
-        self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway, calendar=calendar_of(settings))
+        mirror = ports.mirror
+        if settings.content != old.content:
+            if mirror is not None:
+                mirror.close()
+            mirror = mirror_of(settings, ports.clock)
+        self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway, calendar=calendar_of(settings), mirror=mirror)
         self.settings = settings
 
     def renew(self, pools: Collection[str]) -> Sequence[str]:
@@ -138,6 +147,20 @@ def load_of(settings: Settings, clock: Clock) -> NodeExporterLoad:
 def content_of(settings: Settings) -> HttpContent:
     """The gate before an instance joins."""
     return HttpContent(settings.load.deadline)
+
+
+def mirror_of(settings: Settings, clock: Clock) -> LsyncdMirror | None:
+    """The mirror of the core's content; None where there is none."""
+    core, content = core_of(settings), settings.content
+    return None if core is None else LsyncdMirror(core, clock, interval=content.interval, max_drift=content.max_drift)
+
+
+def core_of(settings: Settings) -> Core | None:
+    """How the core server with the content is reached; None where there is none."""
+    content = settings.content
+    if content.core is None:
+        return None
+    return Core(content.core, content.ssh_port, content.identity, content.known_hosts, content.deadline)
 
 
 def calendar_of(settings: Settings) -> CronCalendar:
@@ -219,6 +242,22 @@ def stranded(settings: Settings, fleet: Sequence[Instance]) -> list[str]:
     return [
         f'pool "{name}": expected its [[pool]] table while {count} of its instances live; put it back, and drain them first (burstd drain)'
         for name, count in lost.items()
+    ]
+
+
+def keyless(settings: Settings) -> list[str]:
+    """A line for every pool whose instances would get no ssh host key that the core knows, and so never any content.
+
+    The settings as such can be read all the same: `burstd render` makes the template from them.
+    """
+    if settings.content.core is None:
+        return []
+    return [
+        f'pool "{pool.name}", user_data: expected a template that uses {{{{ host_key_private }}}}, for with content.core the core '
+        f"pushes only to a host key that it knows; name a file that ends in .j2 (burstd render cloud-init makes one), or take "
+        f"content.core out"
+        for pool in settings.pool
+        if PRIVATE_PLACE not in (pool.document(settings.fleet.name, keyed=True) or "")
     ]
 
 

@@ -11,6 +11,7 @@ a crash make a new one over the same world.
 from burstd.adapters.memory.calendar import MemoryCalendar
 from burstd.adapters.memory.cloud import MemoryCloud
 from burstd.adapters.memory.gateway import MemoryGateway, MemoryServer
+from burstd.adapters.memory.mirror import MemoryMirror
 from burstd.adapters.memory.readings import MemoryContent, MemoryLoad
 from burstd.adapters.memory.roster import MemoryRoster
 from burstd.adapters.memory.traffic import MemoryTraffic, Strength
@@ -27,6 +28,7 @@ __all__ = [
     "MemoryContent",
     "MemoryGateway",
     "MemoryLoad",
+    "MemoryMirror",
     "MemoryPool",
     "MemoryRoster",
     "MemoryServer",

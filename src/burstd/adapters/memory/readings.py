@@ -65,6 +65,17 @@ class MemoryContent:
         """By operation: None where it serves, else what is wrong."""
         return {each.operation: self._answer(each) for each, _ in instances}
 
+    def tokens(self, instances: Sequence[tuple[Instance, PoolPolicy]], path: str) -> Mapping[str, str | Fault]:
+        """By operation: the token that it serves, else what is wrong."""
+        return {each.operation: self._token(each, path) for each, _ in instances}
+
+    def _token(self, instance: Instance, path: str) -> str | Fault:
+        fault = self._answer(instance)
+        if fault is not None:
+            return fault
+        token = self._world.tokens.get(instance.address or "")
+        return token or Fault(instance.name, FaultKind.MISSING, f"{path} is not there")
+
     def _answer(self, instance: Instance) -> Fault | None:
         if instance.address is None:
             return Fault(instance.name, FaultKind.MISSING, "has no address yet")

@@ -154,6 +154,7 @@ class MemoryWorld:
         creates: troubles of the creates to come, one each, first in first out; None: that one goes well. Empty: all go well.
         destroys: the same for destroys.
         listings: the same for listings, by pool.
+        tokens: by address, the content token that the machine there serves.
     """
 
     def __init__(self, pools: Iterable[MemoryPool] = (MemoryPool("memory"),), clock: MemoryClock | None = None) -> None:
@@ -164,6 +165,7 @@ class MemoryWorld:
         self.creates: deque[CreateTrouble | None] = deque()
         self.destroys: deque[DestroyTrouble | None] = deque()
         self.listings: dict[str, deque[ListTrouble | None]] = {name: deque() for name in self.pools}
+        self.tokens: dict[str, str] = {}
         self._later: list[tuple[float, Callable[[], None]]] = []
 
     def make(self, pool: str, name: str, tags: Mapping[str, str], token: str = "") -> Machine:
@@ -218,6 +220,11 @@ class MemoryWorld:
         return any(
             each.address == address and each.alive and each.healthy and not each.broken and now >= each.serves_at for each in self.machines
         )
+
+    def runs(self, address: str) -> bool:
+        """A machine at this address can be logged in to."""
+        now = self.clock.now()
+        return any(each.address == address and each.alive and not each.broken and now >= each.runs_at for each in self.machines)
 
     def later(self, seconds: float, happening: Callable[[], None]) -> None:
         """Let something happen `seconds` from now, whoever is still there to see it."""
