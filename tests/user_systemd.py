@@ -15,13 +15,18 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(sys.argv[0]).parent
 UNITS, RUNS = HERE / "units", HERE / "runs"
+
+
+def rest(seconds: float) -> None:
+    """Between two looks, and before a restart."""
+    threading.Event().wait(seconds)
 
 
 def expanded(text: str, instance: str) -> str:
@@ -88,7 +93,7 @@ def supervise(unit: str) -> None:
             return
         save(unit, ActiveState="activating", InvocationID="", ExecMainStatus=code, pid=os.getpid())
         if not ending:
-            time.sleep(min(0.2, float(single["RestartSec"])))  # in a test nobody waits for seconds
+            rest(min(0.2, float(single["RestartSec"])))  # in a test nobody waits for seconds
     for socket in masters.iterdir():  # of the unit's own cgroup, in systemd's world; the others' next transfer makes a new one
         subprocess.run(["ssh", "-F", "none", "-S", socket, "-O", "exit", "it"], check=False, capture_output=True)
 
@@ -106,7 +111,7 @@ def start(unit: str) -> None:
         supervise(unit)
         os._exit(0)
     while not (RUNS / unit).exists():
-        time.sleep(0.005)
+        rest(0.005)
 
 
 def stop(unit: str) -> None:
@@ -117,7 +122,7 @@ def stop(unit: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
-            time.sleep(0.005)
+            rest(0.005)
         (RUNS / unit).unlink()
 
 
