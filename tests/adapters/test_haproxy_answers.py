@@ -19,6 +19,7 @@ SERVER = {
     "stot": "70",
     "econ": "4",
     "eresp": "5",
+    "throttle": "",
     "status": "UP",
     "bck": "0",
     "type": "2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from burstd.decide.comeback import in_words
 from burstd.decide.fullness import read_fullness
 from burstd.decide.signal import read_signal
 from burstd.model.faults import Fault
@@ -41,7 +42,9 @@ def what_blocks_scale_in(turn: Turn, policy: Policy) -> tuple[str, ...]:
 
 
 def _missing_data(turn: Turn, policy: Policy) -> Iterator[str]:
-    yield from (f"no fresh load of {name}" for name in read_signal(turn.snapshot, policy).missing)
+    signal = read_signal(turn.snapshot, policy)
+    yield from (f"no fresh load of {name}" for name in signal.missing)
+    yield from in_words(signal.slow)
     if isinstance(turn.snapshot.gateway, Fault):
         yield "HAProxy cannot be read"
     if turn.decision.cores_out and len(turn.decision.cores_out) == len(policy.cores):

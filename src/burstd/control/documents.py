@@ -15,6 +15,7 @@ from burstd.control.blockers import cooldowns_left, what_blocks_scale_in
 from burstd.control.content import content, instance_content
 from burstd.control.wording import describe
 from burstd.decide.boot_times import PLANNED_WITH, quantile
+from burstd.decide.comeback import coming_back
 from burstd.decide.traffic import rate
 from burstd.lifecycle import deadline
 from burstd.model.event import Event
@@ -54,7 +55,7 @@ def status(turn: Turn, policy: Policy) -> Document:
         "override": _override(after.orders.override_at(after.now), after.now),
         "drains": sorted(after.orders.drains),
         "load": _load(turn, policy),
-        "cores": [_core(turn, core) for core in policy.cores],
+        "cores": [_core(turn, policy, core) for core in policy.cores],
         "instances": [_instance(turn, policy, each) for each in after.fleet],
         "gateway": _gateway(turn, policy),
         "pools": [_pool(turn, pool) for pool in policy.pools],
@@ -212,13 +213,14 @@ def _server(turn: Turn, name: str, *, standby: bool = False) -> Document:
     }
 
 
-def _core(turn: Turn, core: CoreServer) -> Document:
+def _core(turn: Turn, policy: Policy, core: CoreServer) -> Document:
     reading = turn.snapshot.cores.get(core.name)
     return {
         "name": core.name,
         "server": core.server,
         **_sample(reading, turn.snapshot.now),
         **_server(turn, core.server),
+        "throttle": coming_back(turn.snapshot, policy).get(core.name),
         "fault": _fault_of(reading),
     }
 

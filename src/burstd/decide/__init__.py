@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from burstd.decide.boot_times import learn_boots
+from burstd.decide.comeback import in_words
 from burstd.decide.core_loss import lost_since, stand_in, told
 from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
@@ -90,7 +91,7 @@ def _relieved(snapshot: Snapshot, relief: Sequence[Instance]) -> Snapshot:
 
 def _missing_for_scale_in(snapshot: Snapshot, signal: Signal) -> tuple[str, ...]:
     """What must be mended before anything may shrink: every core read in this cycle, and HAProxy too."""
-    blockers = [f"no fresh load of {name}" for name in signal.missing]
+    blockers = [*(f"no fresh load of {name}" for name in signal.missing), *in_words(signal.slow)]
     if isinstance(snapshot.gateway, Fault):
         blockers.append("HAProxy cannot be read")
     return tuple(blockers)

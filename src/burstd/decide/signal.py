@@ -1,7 +1,8 @@
 """From the core servers' readings to one load signal, and how far it can be trusted.
 
 A missing sample is missing: it is never counted as zero, and while one is missing nothing may shrink. The load of a core server that
-gets no request says nothing of the demand, and is left out: a dead core must not make the others' load look half as high.
+gets no request says nothing of the demand, and is left out: a dead core must not make the others' load look half as high. The same holds of
+one that HAProxy brings back slowly.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from burstd.decide.comeback import coming_back, in_words
 from burstd.model.faults import Fault
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample
@@ -32,6 +34,7 @@ class Signal:
         missing: "name (why)" of each core without a usable sample in this cycle.
         samples: the last good sample by core, for the memory; empty: blind.
         out: HAProxy's status of each core to which it sends no request, by name.
+        slow: percent of its share that each core gets by now that HAProxy brings back slowly, by name.
     """
 
     value: float | None
@@ -40,14 +43,15 @@ class Signal:
     missing: tuple[str, ...]
     samples: Mapping[str, Sample]
     out: Mapping[str, ServerStatus] = field(default_factory=dict)
+    slow: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def unknown(self) -> str:
         """Why there is no value."""
-        if not self.out:
+        if not self.out and not self.slow:
             return f"no core server's load is known: {', '.join(self.missing)}"
         out = [f"{name} is {status} in HAProxy" for name, status in self.out.items()]
-        return f"no core server that takes traffic shows its load: {', '.join((*self.missing, *out))}"
+        return f"no core server that takes traffic shows its load: {', '.join((*self.missing, *out, *in_words(self.slow)))}"
 
 
 def level_of(sample: Sample, policy: LoadPolicy) -> float | None:
@@ -69,9 +73,12 @@ def _out_of_rotation(snapshot: Snapshot, policy: Policy) -> Mapping[str, ServerS
     return {name: row.status for name, row in rows.items() if row is not None and row.status not in _IN_ROTATION}
 
 
-def _counts(level: float, status: ServerStatus | None, policy: LoadPolicy) -> bool:
-    """Whether a core's load says something of the demand. One that HAProxy calls DOWN under a high load may be down because of it."""
-    return status is None or (status is ServerStatus.DOWN and level > policy.scale_out_above)
+def _counts(level: float, status: ServerStatus | None, policy: LoadPolicy, *, slow: bool) -> bool:
+    """Whether a core's load says something of the demand. One that HAProxy calls DOWN under a high load may be down because of it.
+
+    One that comes back slowly gets little: a low load of it says nothing, a high one does.
+    """
+    return (status is None and not slow) or (status in {None, ServerStatus.DOWN} and level > policy.scale_out_above)
 
 
 def read_signal(snapshot: Snapshot, policy: Policy) -> Signal:
@@ -79,7 +86,7 @@ def read_signal(snapshot: Snapshot, policy: Policy) -> Signal:
     samples: dict[str, Sample] = {}
     missing: list[str] = []
     levels: list[float] = []
-    out = _out_of_rotation(snapshot, policy)
+    out, slow = _out_of_rotation(snapshot, policy), coming_back(snapshot, policy)
     for core in policy.cores:
         reading = snapshot.cores.get(core.name)
         sample = reading if isinstance(reading, Sample) else snapshot.memory.samples.get(core.name)
@@ -93,9 +100,9 @@ def read_signal(snapshot: Snapshot, policy: Policy) -> Signal:
             missing.append(f"{core.name} (stale)")
         if sample is not None and level is not None and fresh:
             samples[core.name] = sample
-            if _counts(level, out.get(core.name), policy.load):
+            if _counts(level, out.get(core.name), policy.load, slow=core.name in slow):
                 levels.append(level)
     if not levels:
-        return Signal(None, None, complete=False, missing=tuple(missing), samples=samples, out=out)
+        return Signal(None, None, complete=False, missing=tuple(missing), samples=samples, out=out, slow=slow)
     value = {Aggregate.MEAN: fmean(levels), Aggregate.MAX: max(levels), Aggregate.MIN: min(levels)}[policy.load.aggregate]
-    return Signal(value, max(levels), complete=not missing, missing=tuple(missing), samples=samples, out=out)
+    return Signal(value, max(levels), complete=not missing, missing=tuple(missing), samples=samples, out=out, slow=slow)

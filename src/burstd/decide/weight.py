@@ -9,6 +9,9 @@ With R requests/s in all, C what the cores carry at their target load and B what
 sum have the share s when w = s/(1-s) W/b. Where the backend's algorithm makes something else of a weight, w is divided by what
 the counters show of that (`burstd.decide.skew`).
 
+While a core server comes back slowly (`burstd.decide.comeback`) no weight falls; and while no core server serves the burst servers have all
+that a weight can give, so that what comes back begins beside that.
+
 A share rises at once, since a queue grows by the second, but for a cold server while no core is above the threshold; it is given
 back over a minute or two, and never so slowly that the cores get less than half of what they carry while there is more.
 """
@@ -20,6 +23,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from burstd.decide.capacity import Machine, carried, learn_trim, learn_work, target
+from burstd.decide.comeback import coming_back
 from burstd.decide.signal import level_of
 from burstd.decide.skew import EXACT, WEIGHTLESS, learn_skew, named
 from burstd.decide.traffic import History, demand, rate, undamped
@@ -40,6 +44,8 @@ _WORK_OFF_SECONDS = 60.0
 """What has piled up on the cores is to be gone after this time: as long as their load average needs to show it."""
 _STARVED = 0.5
 """Of what they carry, the cores get at least this part, while there is as much, whatever else the share is held for."""
+_ALONE = 0.99
+"""The burst servers' share while no core server serves, from which it is given back: a whole is more than any weight can give."""
 _FINEST = 0.01
 """A weight is not moved for less than this share of the requests: a core's load would not show it."""
 _TELL_APART = 0.05
@@ -76,6 +82,7 @@ class _Scene:
         bursts: the instances in service.
         heads: those that share the burst weight: they take traffic now, or will from the end of this cycle on.
         seconds: since the last solution; 0: there is none.
+        slow: a core server comes back slowly.
     """
 
     view: GatewayView
@@ -87,6 +94,7 @@ class _Scene:
     bursts: Sequence[Instance]
     heads: Sequence[Instance]
     seconds: float
+    slow: bool = False
 
     def histories(self, names: Iterable[str]) -> list[History]:
         """The counters of these servers."""
@@ -115,7 +123,12 @@ def weigh(snapshot: Snapshot, policy: Policy, memory: Memory) -> Weighing:
     if not isinstance(view, GatewayView):
         return Weighing({}, "HAProxy cannot be read: the weights stay", None, None, None, memory)
     scene = _learn(_scene(view, snapshot, policy, memory))
-    memory = scene.memory
+    weighing = _weigh(scene)
+    return _kept_up(scene, weighing) if scene.slow else weighing
+
+
+def _weigh(scene: _Scene) -> Weighing:
+    policy, memory = scene.policy, scene.memory
     core_rate = _total(rate(memory.traffic.get(name, ())) for name in scene.cores)
     burst_rate = _total(rate(memory.traffic.get(each.name, ())) for each in scene.bursts) if scene.bursts else 0.0
     routing = policy.routing
@@ -128,6 +141,9 @@ def weigh(snapshot: Snapshot, policy: Policy, memory: Memory) -> Weighing:
     fallback = {**_fallback(scene), **fixed}
     known = Weighing(fallback, "the cores' capacity is not learned yet", None, core_rate, burst_rate, memory)
     steered = [each for each in routing.backends if each.weight is None and each.joined in fallback and scene.standing[each.name]]
+    if not steered and scene.heads and not any(scene.standing.values()):
+        alone = {name: weight for name, weight in fallback.items() if name not in fixed}
+        return replace(known, reason=_unsteered(scene), memory=replace(memory, weights={**memory.weights, **alone}, share=_ALONE))
     if not steered:
         return replace(known, reason=_unsteered(scene))
     cores = _core_machines(scene)
@@ -137,6 +153,20 @@ def weigh(snapshot: Snapshot, policy: Policy, memory: Memory) -> Weighing:
     if total is None:
         return replace(known, weights={**fallback, **memory.weights, **fixed}, reason="the request rate is not known yet")
     return _solve(scene, known, cores, steered, total)
+
+
+def _kept_up(scene: _Scene, weighing: Weighing) -> Weighing:
+    """With no weight below the last one; the share is what the weights give once the core is back."""
+    before = scene.memory.weights
+    kept = {name: max(weight, before.get(name, weight)) for name, weight in weighing.weights.items()}
+    steered = [each for each in scene.policy.routing.backends if each.weight is None and each.joined in kept and scene.standing[each.name]]
+    if scene.policy.routing.mode is Mode.SPILLOVER or not steered:
+        return weighing
+    weights = {**weighing.weights, **{each.joined: kept[each.joined] for each in steered}}
+    odds = fmean(weights[each.joined] * max(1, len(scene.heads)) / sum(scene.standing[each.name]) for each in steered)
+    reason = f"{weighing.reason}; nothing is taken back from the burst servers while a core server comes back slowly"
+    memory = replace(weighing.memory, weights={**weighing.memory.weights, **weights}, share=odds / (1 + odds) if scene.heads else 0.0)
+    return replace(weighing, weights=weights, reason=reason, memory=memory)
 
 
 def _scene(view: GatewayView, snapshot: Snapshot, policy: Policy, memory: Memory) -> _Scene:
@@ -161,6 +191,7 @@ def _scene(view: GatewayView, snapshot: Snapshot, policy: Policy, memory: Memory
             if each.phase in {Phase.IN_SERVICE, Phase.JOINING} and not each.stands_by and not each.drill and _shares(view, each)
         ],
         seconds=0.0 if memory.weighed_at is None else snapshot.now - memory.weighed_at,
+        slow=bool(coming_back(snapshot, policy)),
     )
 
 
@@ -174,8 +205,10 @@ def _learn(scene: _Scene) -> _Scene:
     """With what this cycle's readings teach."""
     memory = scene.memory
     trim = learn_trim(((memory.traffic[name], scene.cpus(name) or 1) for name in scene.cores), memory.trim, scene.seconds)
-    skew = {}
+    skew = dict(memory.skew) if scene.slow else {}
     for backend in scene.view.backends:
+        if scene.slow:
+            break  # what the counters show is the ramp
         if backend.balance not in EXACT | WEIGHTLESS and scene.standing.get(backend.name):
             names = {each.name for each in scene.bursts}
             worth = sum(row.weight for row in backend.servers if row.name in names and row.status is ServerStatus.UP)

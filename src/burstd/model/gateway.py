@@ -38,6 +38,8 @@ class ServerRow:
         requests: requests (sessions, where the mode is tcp) since the server was added; can go backwards when it is added anew.
         maxconn: the server's connection limit; None where it has none.
         errors: connection and response errors since the server was added.
+        throttle: percent of its weight and of its connections that it gets by now, while HAProxy brings it back slowly (`slowstart`);
+            None: all.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ServerRow:
     requests: int
     maxconn: int | None = None
     errors: int = 0
+    throttle: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ class _Row(NamedTuple):
     req_tot: str
     econ: str
     eresp: str
+    throttle: str
 
 
 def _rows(text: str) -> list[_Row]:
@@ -163,6 +164,7 @@ def _server(row: _Row) -> ServerRow:
         requests=_requests(row),
         maxconn=_number("slim", row.slim or "0") or None,
         errors=_number("econ", row.econ or "0") + _number("eresp", row.eresp or "0"),
+        throttle=_number("throttle", row.throttle) if row.throttle else None,
     )
 
 

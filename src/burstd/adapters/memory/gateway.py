@@ -36,6 +36,7 @@ class MemoryServer:
         passing: what the checks have found; None while the first is not over.
         turning_since: since when the checks find something else than `passing`.
         maint_at: since when it is in MAINT.
+        throttle: percent of its weight that it gets by now, while HAProxy brings it back slowly.
     """
 
     name: str
@@ -54,6 +55,7 @@ class MemoryServer:
     queued: int = 0
     requests: int = 0
     errors: int = 0
+    throttle: int | None = None
 
     @property
     def status(self) -> ServerStatus:
@@ -273,6 +275,7 @@ def _row(server: MemoryServer) -> ServerRow:
         requests=server.requests,
         maxconn=server.maxconn,
         errors=server.errors,
+        throttle=server.throttle,
     )
 
 

@@ -191,7 +191,13 @@ class MemoryTraffic:
         """
         up = [each for each in self._gateway.backends[backend].values() if each.status in _SERVING and self._alive(each)]
         up = [each for each in up if not each.backup] or up
-        parts = {instance_of(each.name): each.weight / self._stay(instance_of(each.name)) for each in up}
+        parts = {
+            instance_of(each.name): each.weight
+            * (100 if each.throttle is None else each.throttle)
+            / 100
+            / self._stay(instance_of(each.name))
+            for each in up
+        }
         total = sum(parts.values())
         if not total:
             self.lost += requests
