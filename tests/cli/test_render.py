@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from burstd.cli.group import burstd
+from tests.cli.renderer import Render, renderer
 from tests.haproxy_versions import found
 
 SETTINGS = """
@@ -50,8 +48,6 @@ size = "t3.small"
 check_path = "/health"
 """
 
-Render = Callable[..., Result]
-
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
@@ -62,10 +58,7 @@ def settings(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def render(settings: Path) -> Render:
-    def run(*words: str) -> Result:
-        return CliRunner().invoke(burstd, ["render", "haproxy", "--config", str(settings), *words], prog_name="burstd")
-
-    return run
+    return renderer("haproxy", settings)
 
 
 @pytest.mark.parametrize("mode", ["weighted", "spillover"])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+import yaml  # type: ignore[import-untyped] # its types are no dependency of ours
 
-from burstd.cli.group import burstd
 from burstd.cli.render import WEBS
+from burstd.model.content import HostKey
 from burstd.render.cloud_init import Web
+from burstd.settings import load
+from tests.cli.renderer import Render, renderer
 from tests.render.golden import SETTINGS, rendered
-
-Render = Callable[..., Result]
 
 
 @pytest.fixture
@@ -26,10 +25,7 @@ def settings(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def render(settings: Path) -> Render:
-    def run(*words: str) -> Result:
-        return CliRunner().invoke(burstd, ["render", "cloud-init", "--config", str(settings), *words], prog_name="burstd")
-
-    return run
+    return renderer("cloud-init", settings)
 
 
 @pytest.mark.parametrize("web", WEBS)
@@ -73,3 +69,11 @@ def test_what_the_mirror_lacks_is_told_by_its_key(render: Render, settings: Path
     told = render()
     assert told.exit_code == 2
     assert told.stderr.startswith("burstd: content.push_key: needed to render the mirror")
+
+
+def test_burstd_takes_it_as_the_pools_user_data_and_puts_each_instances_key_into_it(render: Render, settings: Path, tmp_path: Path) -> None:
+    assert render("--output", str(tmp_path / "pool.yaml.j2")).exit_code == 0
+    pool = load(settings.with_name("burstd.toml"), {"BURSTD_POOL__0__USER_DATA": "pool.yaml.j2"}).pool[0]
+    private, public = '-----BEGIN\n"quoted"\n-----END\n', "ssh-ed25519 AAAA"
+    launched = yaml.safe_load(HostKey(private, public).put_into(pool.document("burst", keyed=True)) or "")
+    assert launched["ssh_keys"] == {"ed25519_private": private, "ed25519_public": public}

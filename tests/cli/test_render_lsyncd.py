@@ -5,16 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from burstd.cli.group import burstd
+from tests.cli.renderer import Render, renderer
 from tests.render.golden import BURSTD_KEY, SETTINGS, rendered
-
-Render = Callable[..., Result]
 
 NAMES = ("lsyncd.lua", "lsyncd@.service", "authorized_keys.core", "authorized_keys.instance")
 
@@ -30,10 +26,7 @@ def settings(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def render(settings: Path) -> Render:
-    def run(*words: str) -> Result:
-        return CliRunner().invoke(burstd, ["render", "lsyncd", "--config", str(settings), *words], prog_name="burstd")
-
-    return run
+    return renderer("lsyncd", settings)
 
 
 def test_each_file_stands_under_the_place_where_it_belongs(render: Render) -> None:

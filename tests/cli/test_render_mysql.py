@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from burstd.cli.group import burstd
 from burstd.cli.render import DIALECTS, ROLES
 from burstd.render.mysql import Dialect, Role
+from tests.cli.renderer import Render, renderer
 from tests.render.golden import SETTINGS, rendered
-
-Render = Callable[..., Result]
 
 
 @pytest.fixture
@@ -22,10 +18,7 @@ def render(tmp_path: Path) -> Render:
     file = tmp_path / "burstd.toml"
     file.write_text(SETTINGS)
 
-    def run(*words: str) -> Result:
-        return CliRunner().invoke(burstd, ["render", "mysql", "--config", str(file), *words], prog_name="burstd")
-
-    return run
+    return renderer("mysql", file)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -169,7 +169,7 @@ def _deliver_one(  # noqa: PLR0913 - what is said of a file
     _say(steps)
 
 
-def _deliver(documents: Iterable[Document], output: str | None, steps: list[str], *, force: bool, as_json: bool) -> None:
+def _deliver(documents: Sequence[Document], output: str | None, steps: list[str], *, force: bool, as_json: bool) -> None:
     """Print several files, each under a heading, or write them into a folder, and say what to do next."""
     files = {each.name: str(Path(output, each.name)) if output else None for each in documents}
     if output is not None:

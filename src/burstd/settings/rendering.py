@@ -64,8 +64,8 @@ def mirror_config(settings: Settings, burstd_key: str = "") -> MirrorConfig:
         )
     if content.push_key is None:
         problems.append(
-            "content.push_key: needed to render the mirror; write the public key with which the core pushes, "
-            "the whole line of the file burstd_push.pub there"
+            "content.push_key: needed to render the mirror; make a key on the core, as the user who pushes, with "
+            "ssh-keygen -t ed25519 -N '' -f ~/.ssh/burstd_push, and write the line of burstd_push.pub"
         )
     if problems:
         raise InvalidSettings(problems)
