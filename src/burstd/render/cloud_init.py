@@ -121,7 +121,8 @@ def _when(condition: str, *lines: str) -> Iterator[str]:
 _HEAD: Final = (
     "#cloud-config",
     "# The user-data of a pool's instances: name this file in the pool's user_data, with .j2 at its end. burstd fills in what stands in",
-    "# braces at each launch. What your application needs beside the web server belongs in here too.",
+    "# braces at each launch; it knows fleet, pool, image, size, location, tags, port, check_path and metrics_port. What your application",
+    "# needs beside the web server belongs in here too.",
     "",
 )
 
