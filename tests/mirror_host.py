@@ -99,9 +99,10 @@ class MirrorHost:
     def cut(self, instance: Sshd) -> None:
         """Nothing listens there any more, and the connections that there are end."""
         self._instances[instance.address].close()
-        self._end_masters()
+        self.end_masters()
 
-    def _end_masters(self) -> None:
+    def end_masters(self) -> None:
+        """Let no connection live on that ssh keeps for the next transfer."""
         for socket in (self._short / "burstd-mirror").glob("*"):
             subprocess.run(["ssh", "-F", "none", "-S", socket, "-O", "exit", "it"], check=False, capture_output=True, timeout=60)
 
@@ -124,7 +125,7 @@ class MirrorHost:
         """Stop every unit."""
         units = [each.name for each in (self.bin / "runs").glob("lsyncd@*")]
         subprocess.run([self.bin / "systemctl", "--user", "stop", *units], env=self._environment, check=True, timeout=60)
-        self._end_masters()
+        self.end_masters()
 
 
 @contextmanager

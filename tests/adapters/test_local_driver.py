@@ -39,6 +39,22 @@ def create(driver: LocalNodeDriver, name: str = "web", size: str = "small", **mo
     return driver.create_node(name, sizes[size], driver.list_images()[0], **more)
 
 
+def test_a_machine_has_a_disk_of_its_own_where_one_is_wanted(tmp_path: Path) -> None:
+    with local_cloud(tmp_path, content_dir=str(tmp_path / "disks")) as made:
+        driver = made.driver()
+        node = create(driver, ex_userdata="#cloud-config\n")
+        disk = tmp_path / "disks" / node.public_ips[0]
+        assert (disk / "user-data").read_text() == "#cloud-config\n"
+        assert (disk / "user-data").stat().st_mode & 0o777 == 0o600
+        (disk / "content" / "page.html").write_text("a page\n")
+        (disk / "secret").write_text("no page\n")
+        wait_until(lambda: serves(driver, node), "it serves")
+        url = f"http://{node.public_ips[0]}:{driver._ports[0]}"
+        assert requests.get(f"{url}/page.html?burstd=1", timeout=5).text == "a page\n"
+        assert requests.get(f"{url}/other.html", timeout=5).text == f"served by {node.name}\n"
+        assert "no page" not in requests.get(f"{url}/%2e%2e/secret", timeout=5).text
+
+
 def only(driver: LocalNodeDriver) -> Node:
     (node,) = driver.list_nodes()
     return node

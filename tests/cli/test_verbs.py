@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from burstd.cli.group import burstd
 from burstd.cli.login import login
 from burstd.model.fleet import Pause, Phase
-from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
+from burstd.model.orders import DrainInstance, ReleaseMirror, ScaleAuto, ScaleTo, SetPause
 from tests.served import Served, served
-from tests.turns import instance, rich_turn
+from tests.turns import instance, quiet_turn, rich_turn
 
 
 @pytest.fixture
@@ -42,6 +42,27 @@ def test_status_begins_with_the_sentence_and_shows_every_server_and_instance(dae
     )
     assert "anna ordered 3 for another 1h: the sale" in text
     assert "scale-in is paused until `burstd resume`" in text
+
+
+def test_content_status_shows_the_hold_and_each_instances_lag_and_trouble(daemon: Served) -> None:
+    lines = printed(run(daemon, "content", "status")).splitlines()
+    assert lines[0].startswith("held: 900 of 1000 files were deleted within 60 s; look at the content")
+    assert lines[1] == "it does not answer: it gave no answer within 10 s"
+    assert lines[3].split() == ["INSTANCE", "PHASE", "ADDRESS", "FIRST", "RUN", "BEHIND", "TROUBLE"]
+    assert "30s" in lines[4]
+    told = json.loads(printed(run(daemon, "content", "status", "--json")))
+    assert told["content"]["files"] == 1000
+    assert told["instances"][0]["content_lag_seconds"] == 30
+
+
+def test_content_release_is_an_order_with_its_owner(daemon: Served) -> None:
+    assert printed(run(daemon, "content", "release", "--reason", "meant so")) == "the mirror is told to go on\n"
+    assert daemon.orders == [ReleaseMirror("anna", "meant so")]
+
+
+def test_without_a_mirror_content_status_says_so(tmp_path: Path) -> None:
+    with served(tmp_path, turn=quiet_turn()) as quiet:
+        assert printed(run(quiet, "content", "status")) == "no content is mirrored (content.core)\n"
 
 
 @pytest.mark.parametrize("verb", ["status", "explain", "plan", "events"])

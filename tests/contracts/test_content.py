@@ -14,7 +14,9 @@ from burstd.model.fleet import Instance, Phase
 from burstd.model.policy import PoolPolicy
 from burstd.ports import Content
 from tests.turns import instance
-from tests.web import CHECK_PATH, web
+from tests.web import CHECK_PATH, WebServer, web
+
+PATH = "/.burstd/token"
 
 
 class Stage(ABC):
@@ -25,6 +27,10 @@ class Stage(ABC):
     @abstractmethod
     def serving(self, number: int) -> tuple[Instance, PoolPolicy]:
         """The numbered instance, which serves."""
+
+    @abstractmethod
+    def serve_token(self, instance: Instance, token: str) -> None:
+        """From now on it serves that token at `PATH`."""
 
     @abstractmethod
     def broken(self, number: int) -> tuple[Instance, PoolPolicy]:
@@ -40,6 +46,9 @@ class MemoryStage(Stage):
         machine = self._world.make("memory", str(number), {})
         return replace(instance(number, Phase.SYNCING), address=machine.address), PoolPolicy("p", "i", "s")
 
+    def serve_token(self, instance: Instance, token: str) -> None:
+        self._world.tokens[instance.address or ""] = token
+
     def broken(self, number: int) -> tuple[Instance, PoolPolicy]:
         served = self.serving(number)
         self._world.machines[-1].healthy = False
@@ -49,11 +58,15 @@ class MemoryStage(Stage):
 class HttpStage(Stage):
     def __init__(self, held: ExitStack) -> None:
         self._held = held
+        self._servers: dict[str, WebServer] = {}
         self.content = checker = HttpContent(5.0)
         held.callback(checker.close)
 
     def serving(self, number: int) -> tuple[Instance, PoolPolicy]:
         return self._served(number, 200)
+
+    def serve_token(self, instance: Instance, token: str) -> None:
+        self._servers[instance.operation].name = token
 
     def broken(self, number: int) -> tuple[Instance, PoolPolicy]:
         return self._served(number, 503)
@@ -61,6 +74,7 @@ class HttpStage(Stage):
     def _served(self, number: int, status: int) -> tuple[Instance, PoolPolicy]:
         server = self._held.enter_context(web())
         server.status = status
+        self._servers[instance(number, Phase.SYNCING).operation] = server
         pool = PoolPolicy("p", "i", "s", port=server.port, check_path=CHECK_PATH)
         return replace(instance(number, Phase.SYNCING), address=server.host), pool
 
@@ -95,6 +109,22 @@ def test_every_instance_gets_its_own_answer_by_its_operation(stage: Stage) -> No
     answers = stage.content.check(asked)
     assert [answers[each.operation] is None for each, _ in asked] == [True, False, True]
     assert len(answers) == 3
+
+
+def test_a_token_is_read_where_one_is_served(stage: Stage) -> None:
+    one = stage.serving(1)
+    stage.serve_token(one[0], "token-1")
+    assert stage.content.tokens([one], PATH) == {one[0].operation: "token-1"}
+
+
+def test_where_no_token_is_served_it_is_a_fault_in_the_instances_name(stage: Stage) -> None:
+    broken, nowhere = stage.broken(1), stage.serving(2)
+    nowhere = (replace(nowhere[0], address=None), nowhere[1])
+    found = stage.content.tokens([broken, nowhere], PATH)
+    for each in (broken[0], nowhere[0]):
+        fault = found[each.operation]
+        assert isinstance(fault, Fault)
+        assert fault.peer == each.name
 
 
 def test_nobody_to_ask_is_no_answer(stage: Stage) -> None:

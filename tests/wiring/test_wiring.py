@@ -55,6 +55,29 @@ def test_one_state_folder_is_one_burstd(tmp_path: Path, good: Document) -> None:
         Wiring(settings(tmp_path, good))
 
 
+def test_with_a_mirror_every_pool_must_give_its_instances_a_host_key(tmp_path: Path, good: Document) -> None:
+    good["content"] = {"core": "mirror@10.0.0.5"}
+    (tmp_path / "plain.yaml").write_text("#cloud-config\nkey: '{{ host_key_private }}'\n")
+    (tmp_path / "keyed.yaml.j2").write_text('#cloud-config\nkey: "{{ host_key_private }}"\n')
+    for document in (None, "plain.yaml"):
+        pool = good["pool"][0] | ({"user_data": document} if document else {})
+        with pytest.raises(InvalidSettings, match=r'pool "dublin", user_data: expected a template that uses \{\{ host_key_private \}\}'):
+            Wiring(settings(tmp_path, {**good, "pool": [pool]}))
+    good["pool"][0]["user_data"] = "keyed.yaml.j2"
+    with wired(tmp_path, good) as wiring:
+        mirror = wiring.ports.mirror
+        assert mirror is not None
+        assert mirror.observe().told is None  # nobody has been asked
+        wiring.rewire(settings(tmp_path, {**good, "fleet": {"state_dir": "state", "max": 3}}))
+        assert wiring.ports.mirror is mirror
+        wiring.rewire(settings(tmp_path, {**good, "content": {"core": "mirror@10.0.0.6"}}))
+        assert wiring.ports.mirror not in {None, mirror}
+        del good["content"]
+        good["pool"][0].pop("user_data")
+        wiring.rewire(settings(tmp_path, good))
+        assert wiring.ports.mirror is None
+
+
 def test_whatever_goes_wrong_later_lets_go_of_the_state_folder(tmp_path: Path, good: Document) -> None:
     bad = copy.deepcopy(good)
     bad["pool"][0]["driver"] = "ec3"

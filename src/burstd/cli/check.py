@@ -27,9 +27,10 @@ _STYLES: dict[str, dict[str, Any]] = {"ok": {"fg": "green"}, "warning": {"fg": "
 def check(config: str, *, as_json: bool) -> int:
     """Check the settings and every peer, before the daemon counts on them.
 
-    Looks at the settings, the state folder, HAProxy's socket, level, backend and configuration, every exporter, every pool, and where the
-    daemon listens. It changes nothing and may run beside the daemon. Everything is looked at, and every line that is not ok says the
-    mend. The exit code is 2 where somebody must mend something, 1 where a peer is merely down, 0 otherwise.
+    Looks at the settings, the state folder, HAProxy's socket, level, backend and configuration, every exporter, every pool, the mirror's
+    program on the core server, and where the daemon listens. It changes nothing and may run beside the daemon. Everything is looked at, and
+    every line that is not ok says the mend. The exit code is 2 where somebody must mend something, 1 where a peer is merely down, 0
+    otherwise.
     """
     findings = []
     for finding in _findings(config):

@@ -32,6 +32,7 @@ from burstd.settings import Settings
 from burstd.settings.pools import PoolSettings
 from burstd.settings.sections import CoreSettings
 from burstd.wiring import cloud_pool, gateway_of, load_of
+from burstd.wiring.mirror import look_at_mirror
 from burstd.wiring.weights import look_at_weights
 
 _DOWN: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.THROTTLED})
@@ -51,7 +52,7 @@ class Finding:
     """One thing looked at.
 
     Attributes:
-        part: "settings", "state", "haproxy", "core", "pool", "control" or "metrics".
+        part: "settings", "state", "haproxy", "core", "pool", "content", "control" or "metrics".
         text: one line; where it is not ok, with the mend.
         down: it failed because a peer is down, and nobody need mend anything here.
     """
@@ -78,6 +79,8 @@ def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
         yield f"the exporter of {core.name}", partial(_exporter, settings, core)
     for pool in settings.pool:
         yield f"pool {pool.name}", partial(_pool, pool)
+    if settings.content.core is not None:
+        yield "the content's core server", partial(_content, settings)
     yield "the control socket", partial(_control, settings)
     yield "the metrics address", partial(_metrics, settings)
 
@@ -237,6 +240,11 @@ def _pool(settings: PoolSettings) -> Iterator[Finding]:
     if not problems:
         price = "" if settings.price is None else f"; {settings.price:g} {settings.currency} an hour for each instance"
         yield _ok("pool", f'pool "{settings.name}": {settings.driver} answers, and lets us in{price}')
+
+
+def _content(settings: Settings) -> Iterator[Finding]:
+    for sight in look_at_mirror(settings):
+        yield _fail("content", sight.text, down=sight.down) if sight.bad else _ok("content", sight.text)
 
 
 def _control(settings: Settings) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import os
+import shutil
 import sys
 import time
 import uuid
@@ -66,6 +67,7 @@ class LocalNodeDriver(NodeDriver):
         capacity: int = 8,
         boot_seconds: float = 5.0,
         service_ms: float = 40.0,
+        content_dir: str | None = None,
     ) -> None:
         """Describe the cloud; nothing is read or written yet.
 
@@ -80,6 +82,8 @@ class LocalNodeDriver(NodeDriver):
             capacity: machines at once; beyond it the cloud is out of stock.
             boot_seconds: from the create to an address and an open port.
             service_ms: mean time that a request holds one of a machine's workers, milliseconds.
+            content_dir: where each machine has a folder named after its address: its user-data is put there, and it serves the files of
+                `content` in it.
 
         Raises:
             ValueError: the network is not one of loopback addresses.
@@ -95,6 +99,7 @@ class LocalNodeDriver(NodeDriver):
         self._capacity = capacity
         self._boot_seconds = boot_seconds
         self._service_ms = service_ms
+        self._content_dir = Path(content_dir).absolute() if content_dir else None
 
     def list_nodes(self, ex_node_ids: Sequence[str] | None = None) -> list[Node]:
         """Every machine, or those asked for by id; an id that is not on record is an error, as with EC2."""
@@ -115,8 +120,8 @@ class LocalNodeDriver(NodeDriver):
         ex_clienttoken: str = "",
         ex_userdata: str | None = None,
     ) -> Node:
-        """One machine, tagged from its first moment; the same token gives the same machine again. The user-data is taken and not used."""
-        del location, auth, ex_userdata
+        """One machine, tagged from its first moment; the same token gives the same machine again. The user-data is taken and not run."""
+        del location, auth
         if size.id not in SIZES:
             raise _refusal(400, f"InvalidParameterValue: there is no size {size.id}")
         if image.id not in IMAGES:
@@ -140,6 +145,8 @@ class LocalNodeDriver(NodeDriver):
                 created_at=now,
                 ready_at=now + self._boot_seconds,
             )
+            if self._content_dir is not None:
+                self._furnish(self._content_dir / machine.address, ex_userdata or "")
             self._start(machine)
             return self._node(machine)
 
@@ -192,6 +199,14 @@ class LocalNodeDriver(NodeDriver):
                 return machine
         raise _refusal(400, f"InvalidInstanceID.NotFound: there is no machine {wanted}")
 
+    def _furnish(self, folder: Path, user_data: str) -> None:
+        """A new machine's disk: what an earlier one under its address has left goes."""
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "content").mkdir(parents=True)
+        document = folder / "user-data"
+        document.touch(0o600)
+        document.write_text(user_data, encoding="utf-8")
+
     def _place(self, machines: list[Machine]) -> str:
         """An address that no machine on record has."""
         if sum(each.terminated_at is None for each in machines) >= self._capacity:
@@ -222,6 +237,8 @@ class LocalNodeDriver(NodeDriver):
             "--boot-seconds": self._boot_seconds,
             "--lock-fd": lock,
         }
+        if self._content_dir is not None:
+            options["--content"] = str(self._content_dir / machine.address / "content")
         ports = (("--port", port) for port in self._ports)
         words = [str(word) for pair in (*options.items(), *ports) for word in pair]
         return [sys.executable, "-P", "-m", "burstd.adapters.local.server", *words]

@@ -4,8 +4,8 @@
 
 A fixed number of workers serves: a request waits for a free one, then holds it for its service time, spent sleeping, so that many
 such servers fit on one small machine. The service time is drawn from an exponential distribution around the mean (or always the
-mean, `--service fixed`). `/health` takes no worker. Every answer says who gave it (`X-Served-By`). SIGTERM: no new connection,
-requests in flight are answered, then it exits with 0.
+mean, `--service fixed`). `/health` takes no worker, nor does a file of `--content`. Every answer says who gave it (`X-Served-By`).
+SIGTERM: no new connection, requests in flight are answered, then it exits with 0.
 
 The metrics page speaks node_exporter's text format: `node_load1` and `node_cpu_seconds_total`. Be clear about these two: they stand in for
 the kernel, because one machine has only one load average. They come by the kernel's own formula from this server's own run queue
@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -42,8 +43,9 @@ FAREWELL = 10.0
 class Application(Collector):
     """Workers, the queue before them, and what a node_exporter would say of it."""
 
-    def __init__(self, name: str, workers: int, service: Callable[[], float]) -> None:
+    def __init__(self, name: str, workers: int, service: Callable[[], float], content: Path | None = None) -> None:
         self.name = name
+        self.content = content
         self.ending = False
         self._service = service
         self._queue = RunQueue(workers, time.monotonic())
@@ -152,11 +154,24 @@ class WebExchange(Exchange):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self.path == "/health":
                 self.answer(200, b"ok\n")
+            elif (file := self._file()) is not None:
+                self.answer(200, file)
             else:
                 application.work()
                 self.answer(200, f"served by {application.name}\n".encode())
 
     do_HEAD = do_POST = do_GET  # noqa: N815 - http.server's names
+
+    def _file(self) -> bytes | None:
+        """The file of the content that is asked for; None where there is none."""
+        root = self.server.application.content
+        path = self.path.partition("?")[0].lstrip("/")
+        if root is None or not path or ".." in path.split("/"):
+            return None
+        try:
+            return (root / path).read_bytes()
+        except OSError:
+            return None
 
 
 class MetricsExchange(Exchange):
@@ -185,7 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mean = options.service_ms / 1000
     draw = random.Random()  # noqa: S311 - service times, no secret
     service = (lambda: mean) if options.service == "fixed" or mean == 0 else (lambda: draw.expovariate(1 / mean))
-    application = Application(options.name, options.workers, service)
+    application = Application(options.name, options.workers, service, options.content)
     doors = [Door((options.address, port), WebExchange, application) for port in options.port]
     if options.metrics_port is not None:
         doors.append(Door((options.address, options.metrics_port), MetricsExchange, application))
@@ -209,6 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--service-ms", type=float, default=40.0, help="mean time a request holds a worker, milliseconds (default: 40)")
     parser.add_argument("--service", choices=("exponential", "fixed"), default="exponential", help="distribution of that time")
     parser.add_argument("--name", default="local", help="says who answered, in X-Served-By (default: local)")
+    parser.add_argument("--content", type=Path, help="folder of files that are served as they are; everything else as without it")
     parser.add_argument("--lock-fd", type=int, help="an inherited file descriptor, locked: the proof of life of a `local` instance")
     parser.add_argument("--boot-seconds", type=float, default=0.0, help="listen only after this long, as a machine that boots")
     return parser
