@@ -145,7 +145,6 @@ def _quoted(command: str) -> str:
 
 _LUA: Final = """\
 -- One lsyncd pushes the content to one instance. Its unit says which one, and the list of them is burstd's.
--- lsyncd has no `insist` of its own: without it a target that is dark at the start would end the mirror.
 
 local function given(name, pattern, default)
     local value = os.getenv(name) or default
@@ -179,7 +178,7 @@ settings {{
     statusFile = state .. "/" .. target .. ".status",
     statusInterval = 1,
     nodaemon = true,
-    insist = true,
+    insist = true, -- a target that is dark at the start is tried again
 }}
 
 sync {{
@@ -207,7 +206,8 @@ sync {{
 
 _UNIT: Final = """\
 # Pushes the content to the instance with the address %i. burstd starts and stops it; it runs in the user manager of whom the content
-# belongs to, which needs `loginctl enable-linger USER`.
+# belongs to, which needs `loginctl enable-linger USER`. Each watches every folder: fs.inotify.max_user_instances must allow as many as
+# there are instances, and max_user_watches as many as there are folders, times the instances.
 
 [Unit]
 Description=Mirror of the content to %i

@@ -1,5 +1,4 @@
 -- One lsyncd pushes the content to one instance. Its unit says which one, and the list of them is burstd's.
--- lsyncd has no `insist` of its own: without it a target that is dark at the start would end the mirror.
 
 local function given(name, pattern, default)
     local value = os.getenv(name) or default
@@ -33,7 +32,7 @@ settings {
     statusFile = state .. "/" .. target .. ".status",
     statusInterval = 1,
     nodaemon = true,
-    insist = true,
+    insist = true, -- a target that is dark at the start is tried again
 }
 
 sync {
