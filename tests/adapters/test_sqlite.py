@@ -18,7 +18,7 @@ from burstd.adapters import sqlite
 from burstd.adapters.sqlite import SqliteRoster, owner_of
 from burstd.errors import AlreadyRunning, AskOperator, Misconfigured, Unreachable
 from burstd.model.event import Event
-from burstd.model.fleet import Phase
+from burstd.model.fleet import DrillOrder, Orders, Phase
 from tests.house.checkout import ROOT
 from tests.turns import NOW, instance
 from tests.waiting import wait_until
@@ -410,3 +410,29 @@ def test_a_backup_taken_meanwhile_is_whole_and_disturbs_nobody(roster: SqliteRos
     source.close()
     copy.close()
     assert wait_until(lambda: len(roster.fleet()) == 2, "both are there")
+
+
+def test_records_and_orders_from_before_there_were_drills_are_read_as_they_were(state: Path) -> None:
+    roster = SqliteRoster(state)
+    roster.save(instance(1, Phase.BOOTING))
+    roster.save_orders(Orders(drains=frozenset({"burst-1"})))
+    roster.close()
+    with sqlite3.connect(state / "roster.db") as file:
+        file.execute("UPDATE instance SET record = json_remove(record, '$.drill', '$.entered')")
+        file.execute("UPDATE fact SET value = json_remove(value, '$.drill') WHERE name = 'orders'")
+    again = SqliteRoster(state)
+    assert list(again.fleet()) == [instance(1, Phase.BOOTING)]
+    assert again.orders() == Orders(drains=frozenset({"burst-1"}))
+    again.close()
+
+
+def test_a_drill_its_order_and_the_times_of_its_phases_survive_a_restart(state: Path) -> None:
+    drill = replace(instance(1, Phase.BOOTING), drill=True, entered=((Phase.REQUESTED, 1.5), (Phase.BOOTING, 2.5)))
+    orders = Orders(drill=DrillOrder(3.0, "anna", "dublin"))
+    roster = SqliteRoster(state)
+    roster.save(drill)
+    roster.save_orders(orders)
+    roster.close()
+    again = SqliteRoster(state)
+    assert (list(again.fleet()), again.orders()) == ([drill], orders)
+    again.close()

@@ -309,7 +309,7 @@ class Storm(Theatre):
         """Nothing is bought twice for one need: what is on its way counts, an unknown create too, unless the cloud had no stock for it."""
         fleet = {each.operation: each for each in turn.snapshot.fleet}
         planned = [each.instance for each in turn.plan.actions if isinstance(each, Record)]
-        if any(each.operation not in fleet and each.phase is Phase.INTENDED for each in planned):
+        if any(each.operation not in fleet and each.phase is Phase.INTENDED and not each.drill for each in planned):
             fleet |= {each.operation: each for each in planned}
             fleet = {operation: each for operation, each in fleet.items() if not each.drill}
             leaving = {*ENDED, Phase.DRAINING, Phase.DESTROYING}
