@@ -121,7 +121,7 @@ def test_a_drill_that_finds_no_room_when_it_is_to_begin_fails_by_name() -> None:
     last = remembered(made).last
     assert last is not None
     assert (last.outcome, last.ended_at, last.seconds) == (DrillOutcome.FAILED, NOW, 1.0)
-    assert "fleet.max is 4" in last.failure
+    assert last.failure.startswith("it did not begin: no room for one more: fleet.max is 4")
     assert calls(made) == []
     assert any("does not begin: no room" in each for each in notes(made))
 

@@ -204,6 +204,15 @@ def test_a_reload_follows_the_schedules(tmp_path: Path, good: Document) -> None:
         assert now - 60 < window.opens_at <= now
 
 
+def test_a_reload_follows_the_hours_of_the_drills(tmp_path: Path, good: Document) -> None:
+    five_in_oslo = 1_767_240_000.0  # 2026-01-01 04:00 UTC
+    with wired(tmp_path, good) as wiring:
+        assert wiring.ports.calendar.drill_due(five_in_oslo) is None
+        wiring.rewire(settings(tmp_path, good | {"drill": {"cron": "0 5 * * *", "zone": "Europe/Oslo"}}))
+        assert wiring.ports.calendar.drill_due(five_in_oslo + 60) == five_in_oslo
+        assert wiring.ports.calendar.drill_due(five_in_oslo - 60) == five_in_oslo - 86_400
+
+
 def test_a_new_secret_behind_an_old_path_reaches_the_cloud_by_a_reload(tmp_path: Path, good: Document) -> None:
     (tmp_path / "key").write_text("expired")
     good["pool"][0]["secret_files"] = {"secret": "key"}

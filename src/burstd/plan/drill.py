@@ -65,10 +65,11 @@ def rehearse(draft: Draft, operations: Iterator[str]) -> None:
     pool = draft.policy.pool(order.pool) if order.pool else open_pool(draft)
     drill = Drill(order.at, order.owner, order.pool or "")
     if why is not None or pool is None:
-        draft.note(f"the drill of {order.owner} does not begin: {str(why).removeprefix('drill: ')}")
+        said = str(why).removeprefix("drill: ")
+        draft.note(f"the drill of {order.owner} does not begin: {said}")
         running = draft.rehearsals.last
         if running is None or running.outcome is not DrillOutcome.RUNNING:
-            failed = replace(drill, outcome=DrillOutcome.FAILED, failure=f"it did not begin: {why}", ended_at=draft.now)
+            failed = replace(drill, outcome=DrillOutcome.FAILED, failure=f"it did not begin: {said}", ended_at=draft.now)
             draft.rehearsals = replace(draft.rehearsals, last=failed)
         return
     instance = intend(draft, pool, next(operations), f"a drill, ordered by {order.owner}", drill=True)
@@ -114,9 +115,8 @@ def follow(draft: Draft) -> None:
             draft.rehearsals = replace(draft.rehearsals, succeeded_at=drill.ended_at)
         if drill.outcome is not DrillOutcome.RUNNING:
             draft.note(_told(drill))
-    text = write(draft.rehearsals)
     if draft.rehearsals != draft.remembered:
-        draft.records.append(RecordLearned(REHEARSALS, text))
+        draft.records.append(RecordLearned(REHEARSALS, write(draft.rehearsals)))
 
 
 def _brought_up(draft: Draft, drill: Drill) -> Drill:
