@@ -132,3 +132,26 @@ def test_a_failover_is_rehearsed_in_the_lab_alone(tmp_path: Path) -> None:
     program.write_text('#!/bin/sh\n[ "$1" = failover ] && exit 7\n')
     program.chmod(0o755)
     assert CliRunner().invoke(burstd, ["drill", "failover"], env={"BURSTD_LAB": str(program)}).exit_code == 7
+
+
+def test_on_a_terminal_the_spinner_stands_aside_for_each_line(capsys: pytest.CaptureFixture[str]) -> None:
+    calls: list[str] = []
+
+    class Spinner:
+        def stop(self) -> None:
+            calls.append(f"stop, printed {capsys.readouterr().out!r}")
+
+        def start(self) -> None:
+            calls.append(f"start, printed {capsys.readouterr().out!r}")
+
+        def update(self, text: str) -> None:
+            calls.append(text)
+
+    lines = module._Lines(Spinner())  # type: ignore[arg-type]  # as rich's status in what is called
+    lines.now("boot: 5s")
+    lines.step(DONE)
+    assert calls == [
+        "boot: 5s",
+        "stop, printed ''",
+        "start, printed '  done         2.0 s  create: the cloud has made the machine\\n'",
+    ]

@@ -143,14 +143,18 @@ class _Quiet:
 
 
 class _Lines:
-    """A line for each step that has ended, and on a terminal a spinner for the one under way."""
+    """A line for each step that has ended, and on a terminal a spinner for the one under way, which the lines must not run into."""
 
-    def __init__(self, status: Status | None) -> None:
+    def __init__(self, status: Status | None = None) -> None:
         self._status = status
 
     def step(self, step: Document) -> None:
         tone = {"done": "green", "failed": "red"}.get(step["state"], "yellow")
+        if self._status is not None:
+            self._status.stop()
         click.echo(f"  {click.style(step['state'].ljust(6), fg=tone)}  {step['seconds']:8.1f} s  {DRILL_STEPS[step['name']]}")
+        if self._status is not None:
+            self._status.start()
 
     def now(self, text: str) -> None:
         if self._status is not None:
@@ -162,7 +166,7 @@ def _shown(*, as_json: bool) -> Iterator[_Screen]:
     if as_json:
         yield _Quiet()
     elif not sys.stderr.isatty():
-        yield _Lines(None)
+        yield _Lines()
     else:
         from rich.console import Console
 
