@@ -74,7 +74,7 @@ def haproxy(mode: str | None, output: str | None, config: str, *, force: bool, a
 
     It has the core servers of [[core]], the backends of [haproxy], and the rest of [render]. In weighted mode burst servers join the core's
     backend and weights share the requests. In spillover mode they join an overflow backend, to which HAProxy itself sends what the core has
-    no room for; each core server then needs its maxconn.
+    no room for; each core server then needs its maxconn. With [database] it has the listener that leads to the primary, too.
     """
     from burstd.model.policy import Mode
     from burstd.render.haproxy import render as rendered
