@@ -43,10 +43,10 @@ class Host:
         return "02:1a:" + ":".join(f"{int(part):02x}" for part in self.address.split("."))
 
 
-GATEWAY_HOST: Final = Host("gateway", GATEWAY, "10.0.0.2", 0.25, ("prometheus-node-exporter",))
-CORE_1: Final = Host("core-oslo-01", OSLO, "10.0.0.5", 0.30, ("site", "prometheus-node-exporter", "ssh", "mariadb"))
-CORE_2: Final = Host("core-oslo-02", OSLO, "10.0.0.6", 0.30, ("site", "prometheus-node-exporter", "ssh"))
-REPLICA: Final = Host("replica-ams", AMSTERDAM, "10.1.0.5", 0.15, ("mariadb", "prometheus-node-exporter", "ssh"))
+GATEWAY_HOST: Final = Host("gateway", GATEWAY, "10.0.0.2", 0.25, ("haproxy", "prometheus-node-exporter"))
+CORE_1: Final = Host("core-oslo-01", OSLO, "10.0.0.5", 0.30, ("nginx", "site", "prometheus-node-exporter", "mariadb"))
+CORE_2: Final = Host("core-oslo-02", OSLO, "10.0.0.6", 0.30, ("nginx", "site", "prometheus-node-exporter"))
+REPLICA: Final = Host("replica-ams", AMSTERDAM, "10.1.0.5", 0.15, ("mariadb", "prometheus-node-exporter"))
 
 HOSTS: Final = (GATEWAY_HOST, CORE_1, CORE_2, REPLICA)
 """Those that `up` boots. With two instances the quotas come to 150 %, so that a machine of two CPUs has some left for the rest."""

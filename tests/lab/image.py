@@ -11,23 +11,24 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from tests.lab import pages
 from tests.lab.place import LXCFS, cache, layers, run, say
 
 SUITE: Final = "bookworm"
 
 PACKAGES: Final = (
-    "systemd", "systemd-sysv", "dbus", "ca-certificates", "iproute2", "iputils-ping", "procps", "curl", "less", "python3", "haproxy",
-    "mariadb-server", "mariadb-backup", "lsyncd", "rsync", "openssh-server", "openssh-client", "prometheus-node-exporter", "cloud-init",
+    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "ca-certificates", "iproute2", "iputils-ping", "procps", "curl", "less", "sudo",
+    "python3", "haproxy", "nginx-light", "mariadb-server", "mariadb-backup", "lsyncd", "rsync", "openssh-server", "openssh-client",
+    "prometheus-node-exporter",
+    "cloud-init",
 )  # fmt: skip
 
 IDLE: Final = (
-    "haproxy", "mariadb", "prometheus-node-exporter", "ssh", "lsyncd", "e2scrub_reap", "apt-daily.timer", "apt-daily-upgrade.timer",
-    "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "systemd-pstore", "rsync",
+    "haproxy", "mariadb", "nginx", "prometheus-node-exporter", "ssh", "lsyncd", "rsync", "e2scrub_reap", "apt-daily.timer",
+    "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "systemd-pstore",
 )  # fmt: skip
 """What Debian would start on every host."""
 
-MASKED: Final = ("getty@tty1.service", "console-getty.service", "systemd-networkd-wait-online.service", "systemd-logind.service")
+MASKED: Final = ("getty@tty1.service", "console-getty.service", "systemd-networkd-wait-online.service")
 """No terminal, nobody who logs in on one, and the network is there before the host boots."""
 
 FILES: Final = Path(__file__).with_name("files")
@@ -49,6 +50,7 @@ def root() -> Path:
         # One key for all hosts would be no key: each host gets its own.
         for key_file in (made / "etc/ssh").glob("ssh_host_*"):
             key_file.unlink()
+        (made / "etc/nginx/sites-enabled/default").unlink()
         made.chmod(0o755)
         made.rename(place)
     except BaseException:
@@ -67,10 +69,10 @@ def shared() -> Path:
     place = cache() / "shared"
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(FILES, place, ignore=shutil.ignore_patterns("__pycache__"))
-    pages.write(place / "var/www/html")
     (place / "opt/site").mkdir(parents=True)
     shutil.copy(Path(__file__).with_name("serve.py"), place / "opt/site/serve.py")
     enable(place, "lab-loadavg", "sysinit.target")
+    enable(place, "ssh")
     for folder in ("var/lib/lxcfs", "var/www/html"):
         (place / folder).mkdir(parents=True, exist_ok=True)
     return place

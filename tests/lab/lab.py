@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from tests.lab import cgroups, container, image, packages, place, provision, stage, wan
+from tests.lab import cgroups, container, image, packages, place, provision, rendered, stage, wan
 from tests.lab.hosts import HOSTS
 from tests.lab.place import say
 
@@ -30,6 +30,7 @@ def up() -> None:
             stage.start()
             image.shared()
             provision.secrets_of_this_lab()
+            rendered.render()
             say("booting " + ", ".join(host.name for host in HOSTS))
             with ThreadPoolExecutor(len(HOSTS)) as pool:
                 for booted in [pool.submit(container.boot, host, provision.filler(host), provision.binds(host)) for host in HOSTS]:
