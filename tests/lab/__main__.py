@@ -15,7 +15,7 @@ from tests.lab import container, lab, machine, place, wan
 LACKING = 3
 """Exit code where the machine cannot hold the lab."""
 
-PROOFS = ("burst", "dark")
+PROOFS = ("burst", "dark", "content", "latency")
 """As tests.lab.drill.run has them; repeated, so that the help needs no import."""
 
 EXAMPLES = """\b

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
+from tests.lab import pages
 from tests.lab.drill import gateway
 from tests.lab.drill.report import Report
 from tests.lab.drill.visitors import visitors
@@ -20,7 +22,7 @@ def prove(report: Report) -> None:
     """Takes four to five minutes."""
     gateway.set_key("fleet", "standby", "0")
     gateway.empty()
-    peak = 0.0
+    peak, began = 0.0, time.time()
 
     def seen() -> float:
         nonlocal peak
@@ -36,6 +38,11 @@ def prove(report: Report) -> None:
         bought = max(bought, len(gateway.instances()))
     report.note(PROOF, "visitors drive the cores' true load1 over 4.0", f"peak {peak:.1f}", ok=peak > THRESHOLD)
     report.note(PROOF, "instances boot, join and take the load down", f"{bought} bought, load1 back at {eased:.1f}", ok=bought > 0)
+    for reached in gateway.steps(began).values():
+        if {"requested", "syncing", "joining"} <= reached.keys():
+            boot, sync = reached["syncing"] - reached["requested"], reached["joining"] - reached["syncing"]
+            told = f"booted in {boot:.0f} s, {pages.COUNT} files and the gate in {sync:.0f} s"
+            report.note(PROOF, "an instance boots, syncs over ssh and passes the gate", told, ok=True)
     served = visit.found["served"]
     shares = ", ".join(f"{name} {count}" for name, count in sorted(served.items()))
     burst = [name for name in served if name not in {CORE_1.name, CORE_2.name}]

@@ -31,6 +31,20 @@ def instances(*phases: str) -> list[dict[str, Any]]:
     return [each for each in status().get("instances", []) if not phases or each["phase"] in phases]
 
 
+def events(kind: str, since: float = 0.0) -> list[dict[str, Any]]:
+    """Burstd's events of one kind, from a moment of the wall clock on, oldest first."""
+    found = json.loads(burstd("events", "--json", "--limit", "500"))["events"]
+    return [each for each in found if each["kind"] == kind and each["at"] >= since]
+
+
+def steps(since: float = 0.0) -> dict[str, dict[str, float]]:
+    """When each instance came into each phase, by its name and the phase."""
+    reached: dict[str, dict[str, float]] = {}
+    for event in events("instance", since):
+        reached.setdefault(event["subject"], {}).setdefault(event["text"].partition(":")[0], event["at"])
+    return reached
+
+
 def load() -> float | None:
     """The cores' load average, as burstd has it: the mean of both."""
     value = status().get("load", {}).get("signal")

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.lab import lab
-from tests.lab.drill import burst, dark
+from tests.lab.drill import burst, content, dark, latency
 from tests.lab.drill.report import Report
 from tests.lab.place import say
 
-PROOFS: Final[dict[str, Callable[[Report], None]]] = {burst.PROOF: burst.prove, dark.PROOF: dark.prove}
+PROOFS: Final[dict[str, Callable[[Report], None]]] = {each.PROOF: each.prove for each in (burst, dark, content, latency)}
 """In the order in which they run."""
 
 
