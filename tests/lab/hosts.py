@@ -44,7 +44,7 @@ class Host:
 
 
 GATEWAY_HOST: Final = Host("gateway", GATEWAY, "10.0.0.2", 0.25, ("haproxy", "prometheus-node-exporter"))
-CORE_1: Final = Host("core-oslo-01", OSLO, "10.0.0.5", 0.30, ("nginx", "site", "prometheus-node-exporter", "mariadb"))
+CORE_1: Final = Host("core-oslo-01", OSLO, "10.0.0.5", 0.30, ("nginx", "site", "prometheus-node-exporter", "mariadb", "lab-mirror"))
 CORE_2: Final = Host("core-oslo-02", OSLO, "10.0.0.6", 0.30, ("nginx", "site", "prometheus-node-exporter"))
 REPLICA: Final = Host("replica-ams", AMSTERDAM, "10.1.0.5", 0.15, ("mariadb", "prometheus-node-exporter"))
 

@@ -40,7 +40,7 @@ def secrets_of_this_lab() -> None:
 
 def filler(host: Host) -> Callable[[Path], None]:
     """Puts this host's own files into its layer."""
-    fill = {GATEWAY_HOST: _gateway, CORE_1: _core_1, CORE_2: _core, REPLICA: _replica}[host]
+    fill = {GATEWAY_HOST: _gateway, CORE_1: _core_1, CORE_2: _core_2, REPLICA: _replica}[host]
 
     def whole(layer: Path) -> None:
         _plain(layer, host)
@@ -122,7 +122,18 @@ def _core_1(layer: Path) -> None:
     _copy(mirror / "authorized_keys.core", home / ".ssh/authorized_keys", 0o600)
     _copy(rendered.key("push"), home / ".ssh/burstd_push", 0o600)
     (home / ".ssh").chmod(0o700)
+    _write(home / "core/known_hosts", f"{CORE_2.address} {rendered.public(rendered.host_key(CORE_2))}\n")
     (layer / "var/www/html/.burstd").mkdir()
+    _own(home, MIRROR)
+    _own(layer / "var/www/html", MIRROR)
+
+
+def _core_2(layer: Path) -> None:
+    """The other core server, to which the first pushes as it does to instances, only for good."""
+    _core(layer)
+    home = layer / "home/mirror"
+    _write(layer / "etc/sysusers.d/mirror.conf", MIRROR_USER)
+    _copy(rendered.FOLDER / "mirror/authorized_keys.instance", home / ".ssh/authorized_keys", 0o600)
     _own(home, MIRROR)
     _own(layer / "var/www/html", MIRROR)
 
