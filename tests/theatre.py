@@ -79,7 +79,7 @@ class Theatre:
         self.clock.offset += jump
         self.cloud = MemoryCloud(self.world, OWNER, clock=self.clock)
         if self.policy.content is not None:
-            self.mirror = MemoryMirror(self.world, self.clock)
+            self.mirror = MemoryMirror(self.world, self.clock, before=self.mirror)
         self.cycle = Cycle(self.ports(), self.policy, self._operation)
 
     def ports(self) -> Ports:

@@ -16,12 +16,13 @@ from burstd.adapters.memory import ListTrouble, Machine, MemoryCloud, MemoryPool
 from burstd.errors import AskOperator, Retry
 from burstd.lifecycle import overdue
 from burstd.model.cloud import OPERATION_TAG, OWNER_TAG, CloudCall, CloudView, CreateCall, DestroyCall
-from burstd.model.faults import Fault
+from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import ENDED, SERVING, Instance, Pause, Phase
 from burstd.model.gateway import AddServer, AdminState, GatewayEdit, ServerStatus, SetState, SetWeight
 from burstd.model.naming import instance_name, instance_of
-from burstd.model.orders import DrainInstance, Order, ScaleAuto, ScaleTo, SetPause, StartDrill
+from burstd.model.orders import DrainInstance, Order, ReleaseMirror, ScaleAuto, ScaleTo, SetPause, StartDrill
 from burstd.model.plans import CallCloud, Record, RecordCooldowns
+from burstd.model.policy import ContentPolicy
 from burstd.model.turn import Turn
 from burstd.ports import Ports
 from tests.given import CORES, policy
@@ -111,14 +112,17 @@ class Storm(Theatre):
         strangers: machines with names like ours, and tags that do not make them ours.
     """
 
-    def __init__(self, *pools: MemoryPool, maximum: int = 3, max_step: int = 2, standby: int = 0) -> None:
+    def __init__(self, *pools: MemoryPool, maximum: int = 3, max_step: int = 2, standby: int = 0, content: bool = False) -> None:
         self.wire = Tripwire()
         self.cycles = 0
         self._asked: dict[str, ListTrouble | None] = {}
         self._hidden: Counter[str] = Counter()
         self._sent: dict[str, float] = {}
         self._leapt = 0.0
-        super().__init__(*pools, under=policy(fleet={"maximum": maximum, "max_step": max_step, "standby": standby}))
+        under = policy(fleet={"maximum": maximum, "max_step": max_step, "standby": standby})
+        if content:  # the gate takes a few cycles more, and the longest of these take two minutes
+            under = replace(under, content=ContentPolicy(max_drift=60.0), fleet=replace(under.fleet, sync_deadline=1000.0))
+        super().__init__(*pools, under=under)
         self.gateway.refuse = self._look_at_edit
         self.strangers: list[Machine] = []
         for number, tags in enumerate(({OWNER_TAG: "e" * 32, OPERATION_TAG: "1" * 32}, {"Name": "burst"}, {OWNER_TAG: OWNER}), start=1):
@@ -192,6 +196,20 @@ class Storm(Theatre):
         if servers := [each for each in self.gateway.servers.values() if not each.static]:
             servers[index % len(servers)].sessions = sessions
 
+    def mirror_trouble(self, how: str, index: int) -> None:
+        """The mirror is away, is held, or cannot reach one of our machines; or all of that is over."""
+        assert self.mirror is not None
+        self.mirror.failure = Fault("mirror", FaultKind.UNREACHABLE, "no answer") if how == "away" else None
+        if how == "held":
+            self.mirror.held = "many files are gone"
+        elif how == "released":
+            self.order(ReleaseMirror("anna"))
+        machines = self._ours()
+        if how == "dark" and machines:
+            self.mirror.dark.add(machines[index % len(machines)].address)
+        elif how == "well":
+            self.mirror.dark.clear()
+
     def calm(self) -> None:
         """With the troubles over nothing is left that nobody knows of, and a plan leaves an empty plan."""
         self.world.creates.clear()
@@ -199,6 +217,9 @@ class Storm(Theatre):
         for listing in self.world.listings.values():
             listing.clear()
         self.gateway.failure = self.gateway.breaks_after = None
+        if self.mirror is not None:
+            self.mirror.failure, self.mirror.held = None, ""
+            self.mirror.dark.clear()
         self.set_load(1.0)
         self.order(SetPause(Pause.NONE, "anna"))
         self.order(ScaleTo(1, "anna"))
@@ -281,6 +302,7 @@ class Storm(Theatre):
         if isinstance(edit, AddServer):
             (record,) = (each for each in self.roster.fleet() if each.name == instance_of(edit.name))
             assert record.phase in {Phase.JOINING, *SERVING}
+            assert self.mirror is None or record.address in self.mirror.whole, f"{record.name} joins before its content is whole"
             assert edit.backup is record.stands_by is (edit.name != record.name)
             assert (edit.weight == 0) is record.drill
         if isinstance(edit, SetWeight | SetState):
@@ -336,8 +358,12 @@ class Storm(Theatre):
             ill = any(line.row.status is ServerStatus.DOWN for line in lines)
             late = overdue(before, self.policy.fleet, turn.snapshot.now)
             lost = not well or self._hidden[after.pool] >= MISSES
-            assert shrinks or by_order or ill or late or lost or after.drill, f"{after.name} leaves: {after.reason}"
-            if not (by_order or ill or late or lost or after.drill):
+            stale = after.reason.startswith("its content")
+            if stale:
+                assert turn.snapshot.mirror is not None
+                assert turn.snapshot.mirror.flows, f"{after.name} leaves for its content while the mirror says nothing"
+            assert shrinks or by_order or ill or late or lost or stale or after.drill, f"{after.name} leaves: {after.reason}"
+            if not (by_order or ill or late or lost or stale or after.drill):
                 self._check_scale_in(turn)
 
     def _check_end(self, turn: Turn, ended: Instance) -> None:

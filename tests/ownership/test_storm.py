@@ -36,6 +36,11 @@ def test_no_storm_breaks_an_invariant_and_each_ends_in_calm(seed: int) -> None:
     play(seed, STEPS)
 
 
+@pytest.mark.parametrize("seed", range(FAST // 3))
+def test_with_a_mirror_nobody_joins_before_its_content_is_whole_and_each_storm_ends_in_calm(seed: int) -> None:
+    play(seed, STEPS, content=True)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))

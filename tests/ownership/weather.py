@@ -18,7 +18,7 @@ DESTROYS: Final = (None, *DestroyTrouble, DestroyTrouble.IGNORED)
 LISTS: Final = (None, ListTrouble.FAILED, ListTrouble.EMPTY, ListTrouble.TRUNCATED)
 
 
-def site(random: Random, standby: int) -> Storm:
+def site(random: Random, standby: int, *, content: bool = False) -> Storm:
     """A site as unkind as they come: small max, pools that know no token, calls that come after the settle time."""
     pools = [
         MemoryPool(
@@ -34,7 +34,7 @@ def site(random: Random, standby: int) -> Storm:
         )
         for name in ("dublin", "oslo")
     ]
-    return Storm(*pools, maximum=random.choice((1, 2, 3)), max_step=random.choice((1, 2)), standby=standby)
+    return Storm(*pools, maximum=random.choice((1, 2, 3)), max_step=random.choice((1, 2)), standby=standby, content=content)
 
 
 def blow(storm: Storm, random: Random) -> None:
@@ -106,11 +106,13 @@ _KINDS: Final = tuple(_MOVES)
 _WEIGHTS: Final = tuple(_MOVES.values())
 
 
-def play(seed: int, steps: int) -> Storm:
+def play(seed: int, steps: int, *, content: bool = False) -> Storm:
     """A whole storm and the calm after it; what breaks is told with the seed."""
     random = Random(seed)
-    storm = site(random, standby=_STANDBYS[seed % len(_STANDBYS)])
+    storm = site(random, standby=_STANDBYS[seed % len(_STANDBYS)], content=content)
     for _ in range(steps):
+        if content and random.random() < 0.2:
+            storm.mirror_trouble(random.choice(("away", "held", "released", "dark", "well", "well")), random.randrange(4))
         blow(storm, random)
     storm.calm()
     return storm

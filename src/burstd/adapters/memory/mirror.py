@@ -23,13 +23,20 @@ class MemoryMirror:
         dark: addresses that cannot be reached.
         run: seconds that a first run takes.
         keyless: no host key can be made.
+        whole: addresses to which a first run has ever been over.
     """
 
-    def __init__(self, world: MemoryWorld, clock: Clock, *, interval: float = 10.0, run: float = 5.0) -> None:
-        """Push to the machines of `world`, with a token every `interval` seconds of `clock`."""
-        self.failure: Fault | None = None
-        self.held = ""
-        self.dark: set[str] = set()
+    def __init__(
+        self, world: MemoryWorld, clock: Clock, *, interval: float = 10.0, run: float = 5.0, before: MemoryMirror | None = None
+    ) -> None:
+        """Push to the machines of `world`, with a token every `interval` seconds of `clock`.
+
+        `before`: the one of a burstd that has crashed; what the core knows has outlived it.
+        """
+        self.failure: Fault | None = before.failure if before else None
+        self.held: str = before.held if before else ""
+        self.dark: set[str] = before.dark if before else set()
+        self.whole: set[str] = before.whole if before else set()
         self.run = run
         self.keyless = False
         self._world = world
@@ -39,8 +46,8 @@ class MemoryMirror:
         self._due = False
         self._releasing = False
         self._asked_at = 0.0
-        self._count = 0
-        self._begun: dict[MirrorTarget, float] = {}
+        self._count: int = before._count if before else 0  # noqa: SLF001 - its own earlier self
+        self._begun: dict[MirrorTarget, float] = before._begun if before else {}  # noqa: SLF001 - the same
 
     def observe(self) -> MirrorView:
         """What is known by now."""
@@ -78,7 +85,9 @@ class MemoryMirror:
             states = {each.address: TargetState(each.address, "inactive", synced=False) for each in told}
             return self._view.answered(MirrorAnswer(None, states, 0, self.held), told, now, 6 * self._interval, 86400.0)
         self._begun = {each: self._begun[each] for each in told if each in self._begun and each.address not in self.dark}
-        states = {each.address: TargetState(each.address, "active", synced=self._synced(each, now), delays=0) for each in told}
+        synced = {each: each in self._begun and now - self._begun[each] >= self.run for each in told}
+        states = {each.address: TargetState(each.address, "active", synced=synced[each], delays=0) for each in told}
+        self.whole.update(each.address for each in told if synced[each])
         for each in told:
             if each.address not in self.dark and self._world.runs(each.address):
                 self._begun.setdefault(each, now)
@@ -87,6 +96,3 @@ class MemoryMirror:
         for each in self._begun:
             self._world.tokens[each.address] = token
         return self._view.answered(MirrorAnswer(token, states, 100), told, now, 6 * self._interval, 86400.0)
-
-    def _synced(self, target: MirrorTarget, now: float) -> bool:
-        return target in self._begun and now - self._begun[target] >= self.run
