@@ -60,7 +60,7 @@ class MirrorHost:
         (self.bin / "units" / "lsyncd@.service").write_text(service)
         systemctl = self.bin / "systemctl"
         source = Path(__file__).with_name("user_systemd.py").read_text()
-        systemctl.write_text(f"#!{sys.executable} -I\n{source}")
+        systemctl.write_text(f"#!{sys.executable} -IS\n{source}")
         systemctl.chmod(0o755)
         (self.bin / "burstd-mirror").write_text(mirror_program())
 
@@ -71,7 +71,7 @@ class MirrorHost:
     @property
     def _program(self) -> list[str]:
         options = {"--root": self.content, "--token": self.config.token_path, "--max-delete": self.config.max_delete, "--port": self.port}
-        return [sys.executable, "-I", str(self.bin / "burstd-mirror"), *(str(word) for pair in options.items() for word in pair)]
+        return [sys.executable, "-IS", str(self.bin / "burstd-mirror"), *(str(word) for pair in options.items() for word in pair)]
 
     def call(self, document: object) -> subprocess.CompletedProcess[str]:
         """Run the program once, as the forced command does, on this document or text."""

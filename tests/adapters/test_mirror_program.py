@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from burstd.adapters.lsyncd import mirror_program
 from burstd.model.content import MirrorTarget
 from tests.mirror_host import MirrorHost, mirror_host
 from tests.sshd_process import Sshd
@@ -24,6 +27,13 @@ def core(tmp_path: Path) -> Iterator[MirrorHost]:
         for number in range(40):
             (host.content / f"page-{number}.html").write_text(f"page {number}\n")
         yield host
+
+
+def test_it_is_one_file_for_python_3_9_and_the_standard_library_alone() -> None:
+    tree = ast.parse(mirror_program(), feature_version=(3, 9))
+    imported = {name.name for each in ast.walk(tree) if isinstance(each, ast.Import) for name in each.names}
+    imported |= {each.module or "" for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)}
+    assert {each.partition(".")[0] for each in imported} <= sys.stdlib_module_names
 
 
 def target(answer: dict[str, Any], each: Sshd | MirrorTarget) -> dict[str, Any]:

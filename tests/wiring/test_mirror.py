@@ -52,6 +52,12 @@ def test_what_is_in_order_is_said_with_the_versions_there(tmp_path: Path, core: 
     assert not (core.content / ".burstd").exists()  # nothing is changed there
 
 
+def test_a_program_of_another_version_is_told(tmp_path: Path, core: MirrorHost) -> None:
+    with (core.bin / "burstd-mirror").open("a") as program:
+        program.write("# changed\n")
+    assert "its burstd-mirror is not the one of this burstd" in looked(settings(tmp_path, core))[0].text
+
+
 def test_what_is_missing_there_is_said(tmp_path: Path, core: MirrorHost) -> None:
     good = settings(tmp_path, core)
     (core.bin / "units" / "lsyncd@.service").unlink()

@@ -13,7 +13,7 @@ from burstd.cli.options import asks_daemon, examples, tell
 from burstd.cli.summary import UNKNOWN, Cell, Table, clean, mirror, span, words
 from burstd.cli.text import table_lines
 
-_KEYS = ("name", "phase", "address", "content_lag_seconds", "content_synced", "content_error")
+_KEYS = ("name", "phase", "address", "content_lag_seconds", "content_synced", "content_delays", "content_error")
 
 
 @click.group(

@@ -36,5 +36,6 @@ def instance_content(after: Snapshot, instance: Instance) -> Document:
     return {
         "content_lag_seconds": None if lag is None else round(lag, 3),
         "content_synced": state and state.synced,
+        "content_delays": state and state.delays,
         "content_error": (state and state.error) or None,
     }

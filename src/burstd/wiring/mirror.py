@@ -9,8 +9,9 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
-from burstd.adapters.lsyncd import Core, new_host_key
+from burstd.adapters.lsyncd import Core, mirror_program, new_host_key
 from burstd.errors import AskOperator, Retry
 from burstd.settings import Settings
 from burstd.wiring import core_of, keyless
@@ -47,6 +48,8 @@ def look_at_mirror(settings: Settings) -> Iterator[Sight]:
         yield Sight(f"{key}: {_without_login(core, error)}", bad=True, down=True)
         return
     problems = [str(each) for each in told.get("problems", ())]
+    if told.get("program") != sha256(mirror_program().encode()).hexdigest():
+        problems.append("its burstd-mirror is not the one of this burstd; install it anew (burstd render lsyncd)")
     yield from (Sight(f"{key}: {problem}", bad=True) for problem in problems)
     if held := told.get("held"):
         yield Sight(f"{key}: the mirror is held: {held['reason']}; look at the content, then burstd content release", bad=True)
