@@ -358,7 +358,7 @@ class Storm(Theatre):
             ill = any(line.row.status is ServerStatus.DOWN for line in lines)
             late = overdue(before, self.policy.fleet, turn.snapshot.now)
             lost = not well or self._hidden[after.pool] >= MISSES
-            stale = after.reason.startswith("its content")
+            stale = after.reason.startswith(("its content is ", "its content token "))
             if stale:
                 assert turn.snapshot.mirror is not None
                 assert turn.snapshot.mirror.flows, f"{after.name} leaves for its content while the mirror says nothing"
