@@ -24,7 +24,7 @@ MIRROR: Final = 990
 
 MIRROR_USER: Final = f"""\
 g mirror {MIRROR}
-u mirror {MIRROR}:{MIRROR} "owner of the content" /home/mirror /bin/sh
+u mirror {MIRROR}:{MIRROR} "owner of the content" /var/lib/mirror /bin/sh
 """
 
 BURSTD: Final = 991
@@ -113,7 +113,7 @@ def _core_1(layer: Path) -> None:
     """The content's home: its owner, whom burstd may ask by ssh and whose systemd runs an lsyncd for each instance."""
     _core(layer)
     _database(layer, "primary")
-    mirror, home = rendered.FOLDER / "mirror", layer / "home/mirror"
+    mirror, home = rendered.FOLDER / "mirror", layer / "var/lib/mirror"
     _write(layer / "etc/sysusers.d/mirror.conf", MIRROR_USER)
     _write(layer / "var/lib/systemd/linger/mirror", "")
     _copy(mirror / "lsyncd.lua", layer / "etc/burstd/lsyncd.lua")
@@ -131,7 +131,7 @@ def _core_1(layer: Path) -> None:
 def _core_2(layer: Path) -> None:
     """The other core server, to which the first pushes as it does to instances, only for good."""
     _core(layer)
-    home = layer / "home/mirror"
+    home = layer / "var/lib/mirror"
     _write(layer / "etc/sysusers.d/mirror.conf", MIRROR_USER)
     _copy(rendered.FOLDER / "mirror/authorized_keys.instance", home / ".ssh/authorized_keys", 0o600)
     _own(home, MIRROR)
