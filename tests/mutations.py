@@ -64,8 +64,8 @@ MUTATIONS: Final = (
         1,
         "calls before records",
         "plan/__init__.py",
-        "(*draft.records, *draft.edits, *draft.pushes, *draft.calls, *draft.notes)",
-        "(*draft.calls, *draft.edits, *draft.pushes, *draft.records, *draft.notes)",
+        "(*draft.records, *draft.edits, *draft.pushes, *draft.calls, *draft.guards, *draft.notes)",
+        "(*draft.calls, *draft.edits, *draft.pushes, *draft.records, *draft.guards, *draft.notes)",
     ),
     Mutation(
         1,
@@ -221,8 +221,8 @@ MUTATIONS: Final = (
     Mutation(
         10,
         "no lock",
-        "adapters/sqlite.py",
-        "fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "adapters/durable.py",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         "pass",
         ("tests/adapters/test_sqlite.py::test_a_second_burstd_is_kept_out_and_told_who_holds_the_folder",),
     ),

@@ -20,6 +20,7 @@ from burstd.model.cloud import (
     NodeState,
 )
 from burstd.model.content import MirrorTarget, MirrorView, TargetState, Token
+from burstd.model.database import DatabaseDecision, DatabaseMemory, DatabaseView
 from burstd.model.decision import Decision, Direction, Memory, Proposal
 from burstd.model.drill import Drill, DrillOutcome, DrillStep, Rehearsals, StepState
 from burstd.model.event import Event
@@ -29,9 +30,11 @@ from burstd.model.gateway import AddServer, AdminState, BackendView, GatewayView
 from burstd.model.load import Sample
 from burstd.model.plans import CallCloud, Done, EditGateway, Plan, Record, Report, Violation
 from burstd.model.policy import CoreServer, FleetPolicy, LoadPolicy, Policy, PoolPolicy, RoutingPolicy
+from burstd.model.promotion import Fence, Loss, Stage
 from burstd.model.snapshot import Snapshot
 from burstd.model.turn import Turn
 from burstd.plan.rehearsals import REHEARSALS, write
+from tests import databases
 
 NOW = 1_700_000_000.0
 OWNER = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -125,10 +128,21 @@ def quiet_turn(number: int = 1, load: float = 1.25) -> Turn:
     return Turn(number, snapshot, decision, Plan(), Report(), sentence, (), seconds=0.012, cpu_seconds=0.004)
 
 
+def promoted_database() -> DatabaseView:
+    """A promotion that has lost something, while the new primary replicates by mistake."""
+    lost = Loss(3, NOW - 300, 1, acknowledged=True, reason="the primary did not wait for the replica", kept="0-1-10", missed="0-1-13")
+    return databases.view(
+        promotion=databases.record(Stage.PROMOTED, fence=Fence.SILENT, loss=lost),
+        primary=databases.primary(read_only=True),
+        listener=databases.FLIPPED,
+    )
+
+
 def rich_turn(number: int = 2) -> Turn:
     """A cycle in which nearly everything happens at once."""
     calm = quiet_turn(number)
     serving, syncing, leaving = instance(1, Phase.IN_SERVICE), instance(2, Phase.SYNCING), instance(3, Phase.DESTROYING, "oslo")
+    database = promoted_database()
     down = Fault("core-oslo-02", FaultKind.UNREACHABLE, "no answer within 2 s")
     snapshot = replace(
         calm.snapshot,
@@ -161,6 +175,7 @@ def rich_turn(number: int = 2) -> Turn:
             fault=Fault("mirror", FaultKind.UNREACHABLE, "it gave no answer within 10 s"),
         ),
         tokens={serving.operation: "one"},
+        database=database,
         pools={"oslo": PoolState("oslo", failures=2, barred_until=NOW + 60, reason="out of stock")},
     )
     create, destroy = CallCloud(CreateCall(syncing.operation, syncing.request)), CallCloud(DestroyCall(leaving.operation, "oslo", "i-3"))
@@ -185,6 +200,7 @@ def rich_turn(number: int = 2) -> Turn:
             core_rate=60.0,
             burst_rate=20.0,
             core_capacity=35.0,
+            database=DatabaseDecision(None, "the replica is promoted", (), DatabaseMemory()),
             memory=replace(calm.decision.memory, stored={REHEARSALS: write(Rehearsals(DRILL, succeeded_at=NOW - 86_400.0))}, boots=BOOTS),
         ),
         plan=plan,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from burstd.errors import BurstdError
+from burstd.errors import AlreadyRunning, Bug, BurstdError
 from burstd.model.faults import GATEWAY_PEER, Fault
 from burstd.model.gateway import GatewayView
 from burstd.model.plans import (
@@ -17,6 +17,8 @@ from burstd.model.plans import (
     CallCloud,
     Done,
     EditGateway,
+    EditListener,
+    ForgetPromotion,
     Note,
     Plan,
     Record,
@@ -26,9 +28,11 @@ from burstd.model.plans import (
     RecordPool,
     Report,
     SetTargets,
+    WorkDatabase,
 )
 from burstd.model.snapshot import Snapshot
 from burstd.ports import Ports
+from burstd.promotion import do
 
 ROSTER_PEER = "roster"
 
@@ -67,6 +71,8 @@ def _carry_out(kind: type[Action], actions: Sequence[Action], snapshot: Snapshot
         yield from (_call(each, ports) for each in actions if isinstance(each, CallCloud))
     elif kind is SetTargets:
         yield from (_tell_mirror(each, ports) for each in actions if isinstance(each, SetTargets))
+    elif kind in {EditListener, WorkDatabase, ForgetPromotion}:
+        yield from (_guard(each, ports) for each in actions)
     elif kind is Note:
         yield from map(Done, actions)
     else:
@@ -109,6 +115,30 @@ def _edit(actions: Sequence[EditGateway], snapshot: Snapshot, ports: Ports) -> I
 def _tell_mirror(action: SetTargets, ports: Ports) -> Done:
     if ports.mirror is not None:
         ports.mirror.want(action.targets)
+    return Done(action)
+
+
+def _guard(action: Action, ports: Ports) -> Done:
+    """One action at the database. A verb that is at it at the same time does it itself, in its own order."""
+    doors = ports.database
+    try:
+        match action:
+            case WorkDatabase(work) if ports.promoter is not None:
+                ports.promoter.submit(work)
+            case EditListener(verb, promotion) if doors is not None:
+                with doors.record.hold():
+                    if doors.record.promotion() == promotion:
+                        do(doors, verb)
+            case ForgetPromotion(promotion) if doors is not None:
+                with doors.record.hold():
+                    if doors.record.promotion() == promotion:
+                        doors.record.keep(None)
+            case _:
+                raise Bug("an action at the database where none is watched")
+    except AlreadyRunning:
+        return Done(action)
+    except BurstdError as error:
+        return Done(action, Fault.of("database", error))
     return Done(action)
 
 

@@ -24,12 +24,15 @@ from prometheus_client import (
 import burstd
 from burstd.decide.boot_times import PLANNED_WITH, quantile
 from burstd.model.cloud import Created, CreateFailed, CreateUnknown, Destroyed, DestroyFailed, Outcome
+from burstd.model.database import DatabaseView, ListenerView
 from burstd.model.drill import DrillOutcome
 from burstd.model.fleet import ENDED, Pause, Phase
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample
 from burstd.model.plans import CallCloud, kind
 from burstd.model.policy import Policy
+from burstd.model.promotion import Stage
+from burstd.model.replication import SemiSync, Server, ServerView, ThreadState
 from burstd.model.turn import Turn
 from burstd.plan.invariants import INVARIANTS as CHECKED
 from burstd.plan.rehearsals import recollect
@@ -107,6 +110,8 @@ class Metrics:
         for name in INVARIANTS:
             self._broken.labels(name)
 
+        self._database = _Database(registry)
+
         self._override = gauge("override_active", "1 while an operator's number is in force.")
         self._override_count = gauge("override_instances", "The number that an operator ordered; NaN while there is none.")
         self._paused = gauge("paused", "1 while an operator has stopped this direction.", "direction")
@@ -142,6 +147,7 @@ class Metrics:
             self._record_fleet(turn, policy)
             self._record_gateway(turn, policy)
             self._record_content(turn)
+            self._database.record(turn.snapshot.database)
             self._record_orders(turn)
             self._rehearsals.record(turn, policy)
             self._count_actions(turn)
@@ -292,3 +298,51 @@ class _Rehearsals:
 
 def _known(value: float | None) -> float:
     return float("nan") if value is None else value
+
+
+class _Database:
+    """Of the database and its replica; NaN, or no series, where none is watched."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"burstd_database_{name}", text, labels, registry=registry)
+
+        self._up = gauge("up", "1 where the server lets burstd in.", "server")
+        self._read_only = gauge("read_only", "1 where the server takes no writes.", "server")
+        self._serving = gauge("serving", "1 where the listener gives the server connections.", "server")
+        self._running = gauge("replication_running", "1 while the replica's thread works.", "thread")
+        self._lag = gauge("lag_seconds", "Seconds that the replica is behind; NaN while unknown.")
+        self._behind = gauge("lag_transactions", "Transactions that the replica lacks; NaN while unknown.")
+        self._semi_sync = gauge("semi_sync", "1 for the state that the primary's semi-sync is in.", "state")
+        self._diverged = gauge("diverged", "1 where the replica cannot follow any more; NaN while unknown.")
+        self._promoted = gauge("promoted", "1 from a promotion until the settings name the new primary.")
+        self.record(None)
+
+    def record(self, view: DatabaseView | None) -> None:
+        """Set everything anew."""
+        for gauge in (self._up, self._read_only, self._serving, self._running, self._semi_sync):
+            gauge.clear()
+        for alone in (self._lag, self._behind, self._diverged, self._promoted):
+            alone.set(_known(None))
+        if view is None:
+            return
+        for server in Server:
+            reading = view.server(server)
+            self._up.labels(server.value).set(isinstance(reading, ServerView))
+            if isinstance(reading, ServerView):
+                self._read_only.labels(server.value).set(reading.restricted)
+            if isinstance(view.listener, ListenerView):
+                self._serving.labels(server.value).set(server in view.listener.serving)
+        self._behind.set(_known(view.lag))
+        self._promoted.set(view.promotion is not None and view.promotion.stage is Stage.PROMOTED)
+        self._record_replication(view)
+
+    def _record_replication(self, view: DatabaseView) -> None:
+        if isinstance(view.primary, ServerView):
+            for state in SemiSync:
+                self._semi_sync.labels(state.value).set(view.primary.semi_sync.state is state)
+        if isinstance(view.replica, ServerView) and (replication := view.replica.replication):
+            for name, thread in (("receiving", replication.io), ("applying", replication.sql)):
+                self._running.labels(name).set(thread.state is ThreadState.RUNNING)
+            self._lag.set(_known(replication.lag))
+            self._diverged.set(replication.diverged)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from burstd.doors import DatabaseDoors, Promoter
 from burstd.model.cloud import CloudCall, CloudView
 from burstd.model.content import HostKey, MirrorTarget, MirrorView
 from burstd.model.event import Event
@@ -222,10 +223,14 @@ class Ports:
     roster: Roster
     calendar: Calendar
     mirror: Mirror | None = None
+    database: DatabaseDoors | None = None
+    promoter: Promoter | None = None
 
     def close(self) -> None:
         """Close what holds something: the cloud's workers first, the roster and its lock last."""
         self.cloud.close()
         if self.mirror is not None:
             self.mirror.close()
+        if self.database is not None:
+            self.database.servers.close()
         self.roster.close()

@@ -22,6 +22,9 @@ ROW = re.compile(r"^\| (?P<first>`.+?) \| (?P<second>[^|]*)\|", re.MULTILINE)
 EVERYWHERE = {"--json", "--config", "--socket", "--help"}
 """Described once, for all verbs."""
 
+NULLABLE = {"override", "drill", "database", "database.promotion", "database.primary.replication", "database.replica.replication"}
+"""Objects in whose place there may be nothing, which is said in a row of its own."""
+
 MAPS = {"weights"}
 """Objects whose keys are names of servers."""
 
@@ -45,7 +48,7 @@ def keys(table: str) -> set[str]:
 def paths(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - what JSON can hold
     """Every key of a document, dotted, with [] for the elements of a list."""
     if isinstance(value, dict) and not path.endswith(tuple(MAPS)) and not path.endswith("fault"):
-        if path in {"override", "drill"}:
+        if path in NULLABLE:
             yield path
         for key, each in value.items():
             yield from paths(each, f"{path}.{key}" if path else key)

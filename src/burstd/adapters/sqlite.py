@@ -8,7 +8,6 @@ lost no new one is started: `burstd adopt` alone begins a new file, under the ol
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import sqlite3
@@ -21,6 +20,7 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
+from burstd.adapters.durable import hand_over, keep_names, lock, write_durably
 from burstd.errors import AlreadyRunning, Misconfigured, Unreachable
 from burstd.model.event import Event
 from burstd.model.fleet import ENDED, Cooldowns, Instance, Orders, PoolState
@@ -203,7 +203,7 @@ class SqliteRoster:
         with self._explained():
             self._path.touch(0o600)
             self._path.chmod(0o600)
-            _hand_over(self._path)  # SQLite gives the WAL and its index to whom the file belongs
+            hand_over(self._path)  # SQLite gives the WAL and its index to whom the file belongs
             self._db = sqlite3.connect(self._path, isolation_level=None)
             try:
                 self._set_up()
@@ -251,7 +251,7 @@ class SqliteRoster:
             owner = uuid4().hex
             self._save_fact("owner", owner)
         if copied != owner:
-            _write(state_dir / "owner", f"{owner}\n")
+            write_durably(state_dir / "owner", f"{owner}\n")
         return owner
 
     def _read_ended(self) -> dict[str, float]:
@@ -333,26 +333,6 @@ def owner_of(state_dir: Path) -> str | None:
     return found and found[1]
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a small file so that a kill at any instant leaves the old one or the new one."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    _hand_over(new)
-    new.replace(path)
-    _keep_names(path.parent)
-
-
-def _hand_over(path: Path) -> None:
-    """What root makes in somebody's folder is theirs: `sudo burstd adopt` must not leave a roster that the daemon cannot write."""
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)  # a link there may lead to a file of the system
-
-
 def _set_aside(path: Path) -> Path:
     """Give a damaged file a name that nothing has, its WAL and index with it; the new name."""
     stamp = f"{path}{_ASIDE}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
@@ -361,17 +341,8 @@ def _set_aside(path: Path) -> Path:
     for suffix in ("-wal", "-shm", ""):  # the file itself last: without it the others are not looked for
         with contextlib.suppress(FileNotFoundError):
             Path(f"{path}{suffix}").rename(f"{aside}{suffix}")
-    _keep_names(path.parent)
+    keep_names(path.parent)
     return aside
-
-
-def _keep_names(folder: Path) -> None:
-    """A new name is durable once its folder is on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lock(state_dir: Path) -> int:
@@ -384,16 +355,9 @@ def _lock(state_dir: Path) -> int:
     try:
         state_dir.mkdir(0o700, parents=True, exist_ok=True)
         state_dir.chmod(0o700)
-        lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        _hand_over(state_dir / "lock")
+        taken = lock(state_dir / "lock")
     except OSError as error:
         raise Misconfigured(f"state folder {state_dir} cannot be used; expected a folder that burstd's user owns") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
-        os.close(lock)
-        raise AlreadyRunning(f"state folder {state_dir} is held by pid {holder}; stop that burstd or name another folder") from error
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    return lock
+    if isinstance(taken, str):
+        raise AlreadyRunning(f"state folder {state_dir} is held by pid {taken}; stop that burstd or name another folder")
+    return taken

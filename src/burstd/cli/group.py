@@ -35,6 +35,7 @@ VERBS: Final = {
     "content": "See to the content that the core pushes to the instances.",
     "fleet": "Show what the clouds have: ours, orphans, strangers with a like name.",
     "adopt": "Take the fleet back from the clouds after the roster was lost.",
+    "db": "Look after the core's database and its replica: status, promote, rejoin.",
     "render": "Print a neighbour's configuration files, made from the settings.",
     "demo": "Watch a real HAProxy burst on this machine, in two minutes.",
     "completion": "Print the completion script for your shell.",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from burstd.cli.summary import Cell, Document, Table, Tone, clean, mirror, override, pause, span, summarize, words
+from burstd.cli.summary import UNKNOWN, Cell, Document, Table, Tone, clean, mirror, override, pause, span, summarize, words
 
 _STYLES: Final[dict[Tone, dict[str, Any]]] = {
     "good": {"fg": "green"},
@@ -30,6 +30,9 @@ def status_lines(status: Document) -> Iterator[str]:
     for table in summary.tables:
         yield ""
         yield from table_lines(table)
+    if status.get("database"):
+        yield ""
+        yield from database_lines({**status["database"], "quiet": True})
 
 
 def table_lines(table: Table) -> Iterator[str]:
@@ -60,6 +63,11 @@ def explain_lines(document: Document) -> Iterator[str]:
     blockers = scale_in["blocked_by"]
     yield from _list("What keeps an instance from going" if blockers else "Nothing keeps an instance from going", blockers, always=True)
     yield from _list("Cooldowns", (f"{words(name)}: {span(left)} left" for name, left in document["cooldowns"].items() if left > 0))
+    if document.get("database"):
+        yield from _list(
+            "Why the replica is promoted" if document["database"]["promotes"] else "Why nobody promotes the replica without an order",
+            [document["database"]["reason"]],
+        )
     barred = (
         f"{each['name']} for {span(each['barred_seconds'])}{', or until the settings are read anew' * each['stopped']}: {each['reason']}"
         for each in document["pools"]
@@ -91,6 +99,53 @@ def plan_lines(plan: Document) -> Iterator[str]:
     yield from _list(
         "Taken out, because it would have broken a rule", (f"{each['invariant']}: {each['text']}" for each in plan["violations"])
     )
+
+
+def database_lines(database: Document) -> Iterator[str]:
+    """The database: both servers, what is between them, and what is wrong, but where the status has said that already (`quiet`)."""
+    database = clean(database)
+    servers = [(part, database[part]) for part in ("primary", "replica")]
+    yield from table_lines(
+        Table(("DATABASE", "ADDRESS", "VERSION", "WRITES", "GTID", "LISTENER", "SESSIONS"), [_database(*each) for each in servers])
+    )
+    for part, server in servers:
+        replication = server["replication"]
+        if replication:
+            threads = ", ".join(
+                f"{name} {replication[name]['state']}"
+                + (f" (error {replication[name]['error']}: {replication[name]['text']})" if replication[name]["error"] else "")
+                for name in ("receiving", "applying")
+            )
+            behind = "unknown" if replication["lag_seconds"] is None else f"{replication['lag_seconds']:g} s"
+            count = "" if database["lag_transactions"] is None or part == "primary" else f", {database['lag_transactions']} transactions"
+            yield f"{part}: replicates from {replication['source']}, {threads}, behind {behind}{count}"
+        if server["semi_sync"] not in {None, "off"}:
+            yield f"{part}: semi-sync {server['semi_sync']}, timeout {server['semi_sync_timeout']:g} s"
+    promotion = database["promotion"]
+    if promotion:
+        yield f"promotion: {promotion['replica']} in place of {promotion['primary']}, {promotion['stage']}, ordered by {promotion['by']}"
+        yield from loss_lines(promotion["loss"])
+    if database["work"]:
+        yield f"now: {database['work']}"
+    if not database.get("quiet"):
+        faults = (database["primary"]["fault"], database["replica"]["fault"], database["listener_fault"], database["fault"])
+        yield from _list("wrong", (_styled(Cell(f"{each['peer']}: {each['text']}", "bad")) for each in faults if each))
+
+
+def loss_lines(loss: Document | None) -> Iterator[str]:
+    """What a promotion may have lost."""
+    if loss is None:
+        return
+    if loss["known"] is None:
+        lost = "an unknown number of transactions may be lost"
+    elif not loss["known"] and not (loss["guessed"] and loss["acknowledged"]):
+        lost = "nothing is lost"
+    else:
+        more = f", and some {loss['guessed']} that it may have taken after it was last seen" if loss["guessed"] else ""
+        told = "" if loss["acknowledged"] else ", none of them acknowledged to a client"
+        lost = f"{loss['known']} transactions are lost ({loss['missed']} was seen at the old primary){more}{told}"
+    yield f"{lost}; all up to {loss['kept'] or 'nothing'} is kept"
+    yield f"why: {loss['reason']}"
 
 
 def event_line(event: Document) -> str:
@@ -130,3 +185,20 @@ def _list(title: str, lines: Iterable[str], *, always: bool = False) -> Iterator
 def _styled(cell: Cell) -> str:
     style = _STYLES.get(cell.tone)
     return click.style(cell.text, **style) if style else cell.text
+
+
+def _database(part: str, server: Document) -> list[Cell]:
+    known = server["version"] is not None
+    writes = "read-only" if server["read_only"] else "takes writes"
+    return [
+        Cell(part),
+        Cell(server["address"]),
+        Cell(f"{server['dialect']} {server['version']}") if known else Cell(UNKNOWN, "dim"),
+        Cell(writes, "" if server["read_only"] else "good") if known else Cell(UNKNOWN, "dim"),
+        Cell(server["gtid"] or UNKNOWN),
+        Cell(server["listener"] or UNKNOWN, _DATABASE_STATES.get(server["listener"] or "", "dim")),
+        Cell(UNKNOWN if server["sessions"] is None else str(server["sessions"])),
+    ]
+
+
+_DATABASE_STATES: Final[dict[str, Tone]] = {"UP": "good", "no check": "good", "DOWN": "bad"}

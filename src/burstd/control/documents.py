@@ -13,6 +13,7 @@ from typing import Any
 import burstd
 from burstd.control.blockers import cooldowns_left, what_blocks_scale_in
 from burstd.control.content import content, instance_content
+from burstd.control.database import document as database
 from burstd.control.wording import describe
 from burstd.decide.boot_times import PLANNED_WITH, quantile
 from burstd.decide.comeback import coming_back
@@ -60,6 +61,7 @@ def status(turn: Turn, policy: Policy) -> Document:
         "gateway": _gateway(turn, policy),
         "pools": [_pool(turn, pool) for pool in policy.pools],
         "content": content(after),
+        "database": after.database and database(after.database, after.now),
         "faults": [_fault(each) for each in turn.faults],
         "violations": _violations(turn.plan.violations),
     }
@@ -104,6 +106,7 @@ def explain(turn: Turn, policy: Policy) -> Document:
         "override": _override(after.orders.override_at(after.now), after.now),
         "pools": [_pool(turn, pool) for pool in policy.pools],
         "content": content(after),
+        "database": decision.database and {"promotes": decision.database.order is not None, "reason": decision.database.reason},
         "faults": [_fault(each) for each in turn.faults],
         "violations": _violations(turn.plan.violations),
     }

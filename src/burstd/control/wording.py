@@ -10,6 +10,8 @@ from burstd.model.plans import (
     Action,
     CallCloud,
     EditGateway,
+    EditListener,
+    ForgetPromotion,
     Note,
     Record,
     RecordCooldowns,
@@ -17,10 +19,12 @@ from burstd.model.plans import (
     RecordOrders,
     RecordPool,
     SetTargets,
+    WorkDatabase,
 )
+from burstd.plan.narrative import guard
 
 
-def describe(action: Action) -> tuple[str, str]:  # noqa: PLR0911 - one answer for each kind of action
+def describe(action: Action) -> tuple[str, str]:  # noqa: C901, PLR0911 - one answer for each kind of action
     """What the action is about (a name, or empty) and one line that says what it does."""
     match action:
         case Record(instance):
@@ -39,6 +43,8 @@ def describe(action: Action) -> tuple[str, str]:  # noqa: PLR0911 - one answer f
             return edit.name, _gateway(edit)
         case SetTargets(targets):
             return "", f"have the core push its content to {', '.join(each.address for each in targets) or 'nobody'}"
+        case EditListener() | WorkDatabase() | ForgetPromotion():
+            return "database", guard(action)
         case Note(text):
             return "", text
         case _:

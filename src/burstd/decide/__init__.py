@@ -15,11 +15,13 @@ from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
 from burstd.decide.merge import merge
+from burstd.decide.promotion import consider
 from burstd.decide.schedule import keep_windows
 from burstd.decide.signal import Signal, read_signal
 from burstd.decide.threshold import Situation, propose
 from burstd.decide.traffic import remember
 from burstd.decide.weight import weigh
+from burstd.model.database import DatabaseDecision
 from burstd.model.decision import Decision
 from burstd.model.faults import Fault
 from burstd.model.fleet import Instance, Phase
@@ -63,6 +65,9 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         core_lost_since=lost_since(signal, snapshot, policy),
         new=False,
     )
+    database = _database(snapshot, policy, signal)
+    if database is not None:
+        memory = replace(memory, database=database.memory)
     return Decision(
         count=merged.count,
         current=situation.current,
@@ -80,7 +85,16 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         learned=lessons(memory),
         notes=(*notes, *told(recalled, memory, snapshot)),
         cores_out=signal.out,
+        database=database,
     )
+
+
+def _database(snapshot: Snapshot, policy: Policy, signal: Signal) -> DatabaseDecision | None:
+    """What is to be done with the database, where one is watched."""
+    if snapshot.database is None or policy.database is None:
+        return None
+    cores = {each.name: None if isinstance(snapshot.gateway, Fault) else signal.out.get(each.name) for each in policy.cores}
+    return consider(snapshot.database, policy.database, cores, snapshot.memory.database, snapshot.now)
 
 
 def _relieved(snapshot: Snapshot, relief: Sequence[Instance]) -> Snapshot:

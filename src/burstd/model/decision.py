@@ -8,6 +8,7 @@ from enum import IntEnum
 
 from burstd.model.boot import Boot
 from burstd.model.content import MirrorView
+from burstd.model.database import DatabaseDecision, DatabaseMemory
 from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
 
@@ -56,6 +57,7 @@ class Decision:
         burst_rate: requests/s that the burst servers take now; None while unknown.
         learned: what is worth storing of what the policies have learned, as text by policy; empty: nothing new.
         notes: what an operator should hear of how it was decided, once.
+        database: what is to be done with the database; None: none is watched.
         cores_out: HAProxy's status of each core server to which it sends no request, by name; empty while it cannot be read.
     """
 
@@ -75,6 +77,7 @@ class Decision:
     learned: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
+    database: DatabaseDecision | None = None
 
     @property
     def weight(self) -> int | None:
@@ -127,6 +130,7 @@ class Memory:
         boots: by pool, how long the last instances took from their create into service, oldest first.
         core_lost_since: since when no core server takes traffic in HAProxy; None while one does.
         mirror: what the last cycle knew of the content's mirror; None: nothing.
+        database: of the database.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -149,5 +153,6 @@ class Memory:
     boots: Mapping[str, tuple[Boot, ...]] = field(default_factory=dict)
     core_lost_since: float | None = None
     mirror: MirrorView | None = None
+    database: DatabaseMemory = field(default_factory=DatabaseMemory)
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

@@ -10,6 +10,8 @@ from burstd.model.content import MirrorTarget
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
 from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetMaxconn, SetState, SetWeight
+from burstd.model.promotion import Promotion
+from burstd.model.steps import Errand, Verb, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,48 @@ class SetTargets:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Say something to the operator, once: an event and a log line, with no effect."""
+    """Say something to the operator, once: an event of that kind and a log line, with no effect."""
 
     text: str
+    kind: str = "instance"
 
 
-Action = Record | RecordPool | RecordCooldowns | RecordOrders | RecordLearned | CallCloud | EditGateway | SetTargets | Note
+@dataclass(frozen=True, slots=True)
+class EditListener:
+    """Fence or open a server of the database's listener, as long as this promotion is on record."""
+
+    verb: Verb
+    promotion: Promotion
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDatabase:
+    """Send the worker to the database: what comes of it is a field of a later snapshot."""
+
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetPromotion:
+    """Take a promotion from the record, since the settings name the new primary."""
+
+    promotion: Promotion
+
+
+Action = (
+    Record
+    | RecordPool
+    | RecordCooldowns
+    | RecordOrders
+    | RecordLearned
+    | CallCloud
+    | EditGateway
+    | SetTargets
+    | EditListener
+    | WorkDatabase
+    | ForgetPromotion
+    | Note
+)
 
 KINDS: Final = {
     CreateCall: "create",
@@ -94,6 +132,7 @@ KINDS: Final = {
     RecordOrders: "record_orders",
     RecordLearned: "record_learned",
     SetTargets: "set_targets",
+    ForgetPromotion: "forget_promotion",
     Note: "note",
 }
 """Every kind of action by what it carries, as logs, metrics and the API name it."""
@@ -106,6 +145,10 @@ def kind(action: Action) -> str:
             return KINDS[type(call)]
         case EditGateway(edit):
             return KINDS[type(edit)]
+        case EditListener(verb):
+            return str(verb)
+        case WorkDatabase(work):
+            return str(work) if isinstance(work, Errand) else "promote_replica"
         case _:
             return KINDS[type(action)]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from burstd.model.cloud import CloudView
 from burstd.model.content import MirrorView
+from burstd.model.database import DatabaseView
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, Pause, Phase, PoolState
@@ -36,6 +37,7 @@ class Snapshot:
         drill_due: when a drill was last due by its schedule; None: never, or there is no schedule.
         mirror: what is known of the content's mirror; None where there is none.
         tokens: by operation, the content token that an instance serves, for those that the mirror pushes to; or why it cannot be read.
+        database: the database and its replica; None: none is watched.
         learned: what an earlier process has learned, as text by policy; None: this one has read it before.
     """
 
@@ -53,6 +55,7 @@ class Snapshot:
     memory: Memory = field(default_factory=Memory)
     windows: tuple[Window, ...] = ()
     drill_due: float | None = None
+    database: DatabaseView | None = None
     learned: Mapping[str, str] | None = None
     mirror: MirrorView | None = None
     tokens: Mapping[str, str | Fault] = field(default_factory=dict)

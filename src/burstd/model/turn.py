@@ -50,7 +50,8 @@ class Turn:
         snapshot = self.snapshot
         read = (*snapshot.cores.values(), *snapshot.bursts.values(), snapshot.gateway, *(each.nodes for each in snapshot.cloud.listings))
         mirror = snapshot.mirror.fault if snapshot.mirror else None
-        return tuple(each for each in (*read, mirror) if isinstance(each, Fault))
+        database = snapshot.database.faults if snapshot.database else ()
+        return tuple(each for each in (*read, mirror, *database) if isinstance(each, Fault))
 
     @property
     def learned(self) -> Mapping[str, str]:

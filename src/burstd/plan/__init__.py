@@ -15,6 +15,7 @@ from burstd.model.plans import Note, Plan, RecordLearned, RecordOrders
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.content import expel_stale, steer_mirror
+from burstd.plan.database import keep_database
 from burstd.plan.draft import Draft
 from burstd.plan.drill import follow, rehearse
 from burstd.plan.idleness import tell_idle
@@ -58,10 +59,13 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
     destroy(draft)
     follow(draft)
     steer_mirror(draft)
+    keep_database(draft)
     _settle_orders(draft)
     draft.records.extend(RecordLearned(name, text) for name, text in decision.learned.items())
     draft.notes.extend(map(Note, decision.notes))
-    actions = (*draft.records, *draft.edits, *draft.pushes, *draft.calls, *draft.notes)
+    if decision.database is not None:
+        draft.notes.extend(Note(each, "database") for each in decision.database.notes)
+    actions = (*draft.records, *draft.edits, *draft.pushes, *draft.calls, *draft.guards, *draft.notes)
     return enforce(Plan(actions, waiting=tuple(draft.waiting)), snapshot, decision, policy)
 
 

@@ -36,6 +36,7 @@ class Draft:
         edits: what is done in HAProxy.
         pushes: what the content's mirror is told.
         calls: what is asked of the clouds.
+        guards: what is done at the database.
         notes: what is said once.
         waiting: what needs nothing but time.
         remembered: what the roster tells of drills.
@@ -54,6 +55,7 @@ class Draft:
         self.edits: list[EditGateway] = []
         self.pushes: list[SetTargets] = []
         self.calls: list[CallCloud] = []
+        self.guards: list[Action] = []
         self.notes: list[Note] = []
         self.waiting: list[str] = []
         self.remembered = self.rehearsals = recollect(decision.memory.stored)

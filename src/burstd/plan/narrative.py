@@ -13,8 +13,21 @@ from burstd.model.faults import Fault
 from burstd.model.fleet import ENDED, Phase
 from burstd.model.gateway import AddServer, AdminState, CutSessions, EnableHealth, RemoveServer, SetMaxconn, SetState, SetWeight
 from burstd.model.naming import instance_of
-from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, Report, SetTargets
+from burstd.model.plans import (
+    Action,
+    CallCloud,
+    EditGateway,
+    EditListener,
+    ForgetPromotion,
+    Note,
+    Plan,
+    Record,
+    Report,
+    SetTargets,
+    WorkDatabase,
+)
 from burstd.model.snapshot import Snapshot
+from burstd.model.steps import Errand, Verb
 
 _MOST_WAITING = 3
 """More than these waits make a sentence that nobody reads; status has them all."""
@@ -86,8 +99,26 @@ def _words(action: Action, parts: Mapping[str, str]) -> str | None:  # noqa: PLR
             return f"have the content pushed to {len(targets)} {'instance' if len(targets) == 1 else 'instances'}"
         case Record(instance) if instance.phase in ENDED:
             return f"call {instance.name} {instance.phase}"
+        case WorkDatabase() | EditListener() | ForgetPromotion():
+            return guard(action)
         case _:
             return None
+
+
+def guard(action: EditListener | WorkDatabase | ForgetPromotion) -> str:
+    """What is done at the database."""
+    match action:
+        case EditListener(Verb.FENCE_LISTENER, promotion):
+            return f"keep {promotion.primary} out of the database's listener"
+        case EditListener(_, promotion):
+            return f"let the database's listener serve {promotion.replica}"
+        case WorkDatabase(Errand.RESTRICT):
+            return "make the old primary read-only"
+        case WorkDatabase(Errand.TAKE_BACK):
+            return "take the promotion back, since the primary answers"
+        case ForgetPromotion(promotion):
+            return f"forget the promotion of {promotion.replica}, which the settings name as the primary"
+    return "promote the replica"
 
 
 def narrate(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, told_before: str) -> tuple[str, tuple[Event, ...]]:
@@ -105,8 +136,10 @@ def narrate(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, 
             case Record(instance) if phases.get(instance.operation) is not instance.phase:
                 phases[instance.operation] = instance.phase
                 kept.append(Event(at, "instance", instance.name, f"{instance.phase}: {instance.reason}"))
-            case Note(text):
-                kept.append(Event(at, "instance", "", text))
+            case Note(text, about):
+                kept.append(Event(at, about, "", text))
+            case WorkDatabase() | EditListener() | ForgetPromotion():
+                kept.append(Event(at, "database", "", guard(action)))
             case _:
                 pass
     kept.extend(Event(at, "fault", each.peer, each.text) for each in report.faults)

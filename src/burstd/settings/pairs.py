@@ -19,6 +19,21 @@ def impossible_pairs(settings: Settings) -> Iterator[Problem]:
     yield from _core(settings)
     yield from _pool(settings)
     yield from _schedule(settings)
+    yield from _database(settings)
+
+
+def _database(settings: Settings) -> Iterator[Problem]:
+    database = settings.database
+    if database.primary is not None and database.replica is None:
+        yield Problem((("database", "primary"), ("database", "replica")), "the replica's address beside the primary's", "set replica too")
+    if database.primary is not None and database.primary == database.replica:
+        yield Problem((("database", "primary"), ("database", "replica")), "two servers", "name the other one's address")
+    if database.auto_promote and not database.fence_command:
+        yield Problem(
+            (("database", "auto_promote"), ("database", "fence_command")),
+            "a fence_command where nobody watches the promotion",
+            "set fence_command, or leave auto_promote out: without a fence both servers may take writes",
+        )
 
 
 def _fleet(settings: Settings) -> Iterator[Problem]:

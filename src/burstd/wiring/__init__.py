@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
 
+from burstd import logs
 from burstd.adapters.clock import SystemClock
 from burstd.adapters.cronsim import CronCalendar, Schedule
 from burstd.adapters.haproxy import HAProxyGateway
@@ -21,13 +22,16 @@ from burstd.adapters.local import register as register_local
 from burstd.adapters.lsyncd import Core, LsyncdMirror
 from burstd.adapters.node_exporter import NodeExporterLoad
 from burstd.adapters.sqlite import SqliteRoster
+from burstd.doors import DatabaseDoors, Promoter
 from burstd.errors import InvalidSettings
 from burstd.model.content import PRIVATE_PLACE
 from burstd.model.fleet import Instance
 from burstd.model.naming import is_server_name
 from burstd.ports import Clock, Ports
+from burstd.promotion import BackgroundPromoter
 from burstd.settings import Settings
 from burstd.settings.pools import PoolSettings
+from burstd.wiring.database import database_of
 from burstd.wiring.succession import Succession
 
 _FIXED = (
@@ -76,7 +80,15 @@ class Wiring:
             self.settings = settings
             gateway = gateway_of(settings, self._owner)
             self.ports = Ports(
-                clock, self._load, self._content, gateway, self._cloud, roster, calendar_of(settings), mirror_of(settings, clock)
+                clock,
+                self._load,
+                self._content,
+                gateway,
+                self._cloud,
+                roster,
+                calendar_of(settings),
+                mirror_of(settings, clock),
+                *_database(settings, clock),
             )
         except BaseException:
             roster.close()
@@ -104,6 +116,11 @@ class Wiring:
             if mirror is not None:
                 mirror.close()
             mirror = mirror_of(settings, ports.clock)
+        if (settings.database, settings.haproxy) != (old.database, old.haproxy):
+            if ports.database is not None:
+                ports.database.servers.close()
+            database, promoter = _database(settings, ports.clock)
+            ports = replace(ports, database=database, promoter=promoter)
         self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway, calendar=calendar_of(settings), mirror=mirror)
         self.settings = settings
 
@@ -185,6 +202,12 @@ def gateway_of(settings: Settings, owner: str) -> HAProxyGateway:
         retries=haproxy.retries,
         check_interval=haproxy.check_interval,
     )
+
+
+def _database(settings: Settings, clock: Clock) -> tuple[DatabaseDoors | None, Promoter | None]:
+    """The doors of the database and the worker that goes through them; none where none is watched."""
+    doors = database_of(settings, clock.now)
+    return doors, BackgroundPromoter(doors, logs.logger().info) if doors else None
 
 
 def ours(settings: Settings, owner: str) -> Callable[[str], bool]:

@@ -23,16 +23,20 @@ from burstd.adapters.haproxy.problems import Problems
 from burstd.adapters.libcloud import caution
 from burstd.adapters.libcloud import probe as probe_pool
 from burstd.adapters.local import register
-from burstd.errors import AskOperator, Retry
+from burstd.adapters.mysql import Host
+from burstd.adapters.mysql import probe as probe_database
+from burstd.errors import AskOperator, BurstdError, Retry
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample, Target
 from burstd.model.policy import Mode, RoutingPolicy
+from burstd.model.replication import Server, ServerView
 from burstd.settings import Settings
 from burstd.settings.pools import PoolSettings
 from burstd.settings.sections import CoreSettings
 from burstd.wiring import cloud_pool, gateway_of, load_of
 from burstd.wiring.mirror import look_at_mirror
+from burstd.wiring.database import database_of, hosts_of
 from burstd.wiring.weights import look_at_weights
 
 _DOWN: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.THROTTLED})
@@ -53,6 +57,7 @@ class Finding:
 
     Attributes:
         part: "settings", "state", "haproxy", "core", "pool", "content", "control" or "metrics".
+        part: "settings", "state", "haproxy", "core", "pool", "database", "control" or "metrics".
         text: one line; where it is not ok, with the mend.
         down: it failed because a peer is down, and nobody need mend anything here.
     """
@@ -81,6 +86,8 @@ def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
         yield f"pool {pool.name}", partial(_pool, pool)
     if settings.content.core is not None:
         yield "the content's core server", partial(_content, settings)
+    if settings.database.primary is not None:
+        yield "the database", partial(_database, settings)
     yield "the control socket", partial(_control, settings)
     yield "the metrics address", partial(_metrics, settings)
 
@@ -245,6 +252,46 @@ def _pool(settings: PoolSettings) -> Iterator[Finding]:
 def _content(settings: Settings) -> Iterator[Finding]:
     for sight in look_at_mirror(settings):
         yield _fail("content", sight.text, down=sight.down) if sight.bad else _ok("content", sight.text)
+def _database(settings: Settings) -> Iterator[Finding]:
+    """Both servers let burstd in and let it do what a promotion takes, and the listener is the settings' own."""
+    now = SystemClock().now()
+    for host in hosts_of(settings):
+        if host is None:
+            continue
+        try:
+            view, problems = probe_database(host, now, settings.database.deadline)
+        except Retry as error:
+            yield _fail("database", f"{host.name}: {error}", down=True)
+            continue
+        except BurstdError as error:
+            yield _fail("database", str(error))
+            continue
+        yield from (_fail("database", problem) for problem in problems)
+        if view is not None:
+            yield _server(host, view)
+    doors = database_of(settings, lambda: now)
+    if doors is None:
+        return
+    try:
+        doors.listener.read()
+    except Retry as error:
+        yield _fail("database", f"database.listener {settings.database.listener}: {error}", down=True)
+    except BurstdError as error:
+        yield _fail("database", str(error))
+    else:
+        yield _ok("database", f"database.listener {settings.database.listener}: HAProxy has both servers in it, at these addresses")
+
+
+def _server(host: Host, view: ServerView) -> Finding:
+    replication, is_replica = view.replication, host.part is Server.REPLICA
+    told = f"{host.name}: {view.dialect} {view.version} lets us in, and to all that a promotion takes"
+    if is_replica and replication is None:
+        return _warning("database", f"{told}; expected a replica, it replicates from nobody (docs/database.md says how it is set up)")
+    if is_replica and replication is not None and not replication.in_order:
+        return _warning("database", f"{told}; its replication does not work: `burstd db status` says more")
+    if is_replica and not view.restricted:
+        return _warning("database", f"{told}; it takes writes: write read_only = 1 in its file, and SET GLOBAL read_only = 1")
+    return _ok("database", told)
 
 
 def _control(settings: Settings) -> Iterator[Finding]:

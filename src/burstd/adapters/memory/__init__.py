@@ -10,6 +10,7 @@ a crash make a new one over the same world.
 
 from burstd.adapters.memory.calendar import MemoryCalendar
 from burstd.adapters.memory.cloud import MemoryCloud
+from burstd.adapters.memory.database import MemoryDatabase, MemoryFence, MemoryListener, MemoryRecord
 from burstd.adapters.memory.gateway import MemoryGateway, MemoryServer
 from burstd.adapters.memory.mirror import MemoryMirror
 from burstd.adapters.memory.readings import MemoryContent, MemoryLoad
@@ -26,10 +27,14 @@ __all__ = [
     "MemoryClock",
     "MemoryCloud",
     "MemoryContent",
+    "MemoryDatabase",
+    "MemoryFence",
     "MemoryGateway",
+    "MemoryListener",
     "MemoryLoad",
     "MemoryMirror",
     "MemoryPool",
+    "MemoryRecord",
     "MemoryRoster",
     "MemoryServer",
     "MemoryTraffic",
