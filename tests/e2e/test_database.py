@@ -10,6 +10,7 @@ import pytest
 
 from burstd.adapters.promotion_file import PromotionFile
 from burstd.cli.client import Client
+from burstd.wiring.checks import checks
 from tests.database_site import DatabaseSite, Writers, database_site
 from tests.waiting import wait_until
 
@@ -114,3 +115,24 @@ def test_without_a_fence_that_succeeds_nothing_is_promoted_and_the_primary_gets_
         site.pair.primary.start()
         wait_until(lambda: site.serving() == 1 and PromotionFile(site.folder / "state").promotion() is None, "all is taken back")
         assert site.pair.primary.value("@@read_only") == 0
+
+
+def findings(site: DatabaseSite) -> dict[str, str]:
+    """What `burstd check` finds of the database: the level by the line."""
+    (look,) = (look for what, look in checks(site.loaded()) if what == "the database")
+    return {each.text: each.level.value for each in look()}
+
+
+def test_check_says_what_is_right_and_what_must_be_mended(site: DatabaseSite) -> None:
+    found = findings(site)
+    assert set(found.values()) == {"ok"}
+    assert len(found) == 3
+    site.pair.replica.sql("SET GLOBAL read_only = 0")
+    assert any("it takes writes" in text for text, level in findings(site).items() if level == "warning")
+    site.pair.replica.sql("STOP SLAVE")
+    assert any("its replication does not work" in text for text, level in findings(site).items() if level == "warning")
+    site.pair.replica.sql("RESET SLAVE ALL")
+    assert any("it replicates from nobody" in text for text, level in findings(site).items() if level == "warning")
+    site.pair.primary.stop()
+    site.write(listener="another")
+    assert sum(level == "fail" for level in findings(site).values()) == 2

@@ -11,6 +11,7 @@ import pytest
 
 from burstd.adapters.promotion_file import PromotionFile
 from burstd.model.promotion import Promotion, Stage
+from burstd.model.steps import Verb
 from burstd.promotion import SAID
 from tests.database_site import LOSSLESS, DatabaseSite, Writers, database_site
 from tests.mariadb_process import PASSWORD
@@ -89,6 +90,7 @@ def test_async_says_how_many_are_lost_and_is_right(site: DatabaseSite) -> None:
     assert told["loss"]["kept"] != told["loss"]["missed"]
 
 
+@pytest.mark.slow
 def test_what_the_primary_committed_after_it_was_last_seen_is_told_as_a_guess(site: DatabaseSite) -> None:
     with Writers(site.listen) as writers:
         writers.more(10)
@@ -160,9 +162,16 @@ def test_what_was_received_survives_though_both_threads_stand_still(site: Databa
     assert set(writers.acknowledged) <= rows(site)
 
 
-@pytest.mark.parametrize(
-    "step", [words for verb, words in SAID.items() if verb.value not in {"run_fence", "lift_primary", "reopen_listener"}]
-)
+RARE = {Verb.FENCE_PRIMARY, Verb.STOP_RECEIVING, Verb.VERIFY}
+"""Steps between two others that are tried in every run."""
+STEPS = [
+    pytest.param(words, marks=[pytest.mark.slow] if verb in RARE else [], id=verb.value)
+    for verb, words in SAID.items()
+    if verb not in {Verb.RUN_FENCE, Verb.LIFT_PRIMARY, Verb.REOPEN_LISTENER}
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_killed_at_any_step_a_second_run_converges(module_site: tuple[DatabaseSite, Any], step: str) -> None:
     site, restore = module_site
     restore()

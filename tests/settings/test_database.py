@@ -19,7 +19,6 @@ def settings_file(folder: Path, *lines: str) -> Path:
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (['primary = "10.0.0.5"'], "the replica's address beside the primary's"),
         (['primary = "10.0.0.5"', 'replica = "10.0.0.5"'], "two servers"),
         (['primary = "10.0.0.5"', 'replica = "10.1.0.5"', "auto_promote = true"], "a fence_command where nobody watches"),
     ],

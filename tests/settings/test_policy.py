@@ -99,6 +99,7 @@ replica = "10.1.0.5"
 auto_promote = true
 core_lost_for = "3m"
 max_lag = "1m"
+fence_command = ["/usr/local/sbin/fence"]
 """
 
 EXPECTED = Policy(

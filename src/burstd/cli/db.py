@@ -134,7 +134,7 @@ def _doors(settings: Settings) -> DatabaseDoors:
 
     doors = database_of(settings, SystemClock().now)
     if doors is None:
-        raise AskOperator("database.primary: expected the address of the primary, it is not set; set it and database.replica")
+        raise AskOperator("database.primary and database.replica: expected both addresses, not both are set; set them")
     return doors
 
 

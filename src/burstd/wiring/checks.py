@@ -35,8 +35,8 @@ from burstd.settings import Settings
 from burstd.settings.pools import PoolSettings
 from burstd.settings.sections import CoreSettings
 from burstd.wiring import cloud_pool, gateway_of, load_of
-from burstd.wiring.mirror import look_at_mirror
 from burstd.wiring.database import database_of, hosts_of
+from burstd.wiring.mirror import look_at_mirror
 from burstd.wiring.weights import look_at_weights
 
 _DOWN: Final = frozenset({FaultKind.UNREACHABLE, FaultKind.THROTTLED})
@@ -56,8 +56,7 @@ class Finding:
     """One thing looked at.
 
     Attributes:
-        part: "settings", "state", "haproxy", "core", "pool", "content", "control" or "metrics".
-        part: "settings", "state", "haproxy", "core", "pool", "database", "control" or "metrics".
+        part: "settings", "state", "haproxy", "core", "pool", "content", "database", "control" or "metrics".
         text: one line; where it is not ok, with the mend.
         down: it failed because a peer is down, and nobody need mend anything here.
     """
@@ -252,6 +251,8 @@ def _pool(settings: PoolSettings) -> Iterator[Finding]:
 def _content(settings: Settings) -> Iterator[Finding]:
     for sight in look_at_mirror(settings):
         yield _fail("content", sight.text, down=sight.down) if sight.bad else _ok("content", sight.text)
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     """Both servers let burstd in and let it do what a promotion takes, and the listener is the settings' own."""
     now = SystemClock().now()
@@ -271,6 +272,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _server(host, view)
     doors = database_of(settings, lambda: now)
     if doors is None:
+        yield _warning("database", "database.replica: not set, so nothing is watched and nobody could take over; name the replica's address")
         return
     try:
         doors.listener.read()

@@ -138,11 +138,14 @@ class _Watcher:
         self._newest: tuple[float, ServerReading] | None = None
         self._started = now()
         self._stopped = threading.Event()
-        threading.Thread(target=self._watch, name=f"look at {host.name}", daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, name=f"look at {host.name}", daemon=True)
+        self._thread.start()
 
     def newest(self) -> ServerReading | None:
         """The newest reading; None before the first is due."""
         at, reading = self._newest or (self._started, None)
+        if not self._thread.is_alive():  # a bug, and no proof that nobody answers
+            return Fault(peer(self._host.part), FaultKind.UNKNOWN, "the look at it has broken off; restart burstd, and report its log")
         # Connecting, and each of the few exchanges of a look, has the deadline: a look that takes twice as long hangs.
         if self._now() - at > self._interval + 2 * self._deadline:
             return Fault(peer(self._host.part), FaultKind.UNREACHABLE, "it gave no answer in time")
