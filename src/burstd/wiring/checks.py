@@ -272,7 +272,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _server(host, view)
     doors = database_of(settings, lambda: now)
     if doors is None:
-        yield _warning("database", "database.replica: not set, so nothing is watched and nobody could take over; name the replica's address")
+        yield _warning(
+            "database", "database.replica: not set, so nothing is watched and nobody could take over; name the replica's address"
+        )
         return
     try:
         doors.listener.read()
