@@ -16,16 +16,17 @@ def settings_file(folder: Path, *lines: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize(
-    ("lines", "words"),
-    [
-        (['primary = "10.0.0.5"', 'replica = "10.0.0.5"'], "two servers"),
-        (['primary = "10.0.0.5"', 'replica = "10.1.0.5"', "auto_promote = true"], "a fence_command where nobody watches"),
-    ],
-)
-def test_settings_that_cannot_be_right_together_are_refused(tmp_path: Path, lines: list[str], words: str) -> None:
-    with pytest.raises(InvalidSettings, match=words):
-        load(settings_file(tmp_path, *lines), {})
+def test_a_promotion_without_an_order_needs_a_fence_command(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="a fence_command where nobody watches"):
+        load(settings_file(tmp_path, 'primary = "10.0.0.5"', 'replica = "10.1.0.5"', "auto_promote = true"), {})
+
+
+def test_one_server_is_no_pair(tmp_path: Path) -> None:
+    settings = load(settings_file(tmp_path, 'primary = "10.0.0.5"', 'replica = "10.0.0.5"'), {})
+    with pytest.raises(InvalidSettings, match="another server than the primary"):
+        database_of(settings, lambda: 0.0)
+    alone = load(settings_file(tmp_path, 'primary = "10.0.0.5"'), {})
+    assert database_of(alone, lambda: 0.0) is None
 
 
 def test_without_a_primary_no_database_is_watched(tmp_path: Path) -> None:

@@ -24,8 +24,6 @@ def impossible_pairs(settings: Settings) -> Iterator[Problem]:
 
 def _database(settings: Settings) -> Iterator[Problem]:
     database = settings.database
-    if database.primary is not None and database.primary == database.replica:
-        yield Problem((("database", "primary"), ("database", "replica")), "two servers", "name the other one's address")
     if database.auto_promote and not database.fence_command:
         yield Problem(
             (("database", "auto_promote"), ("database", "fence_command")),

@@ -270,13 +270,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield from (_fail("database", problem) for problem in problems)
         if view is not None:
             yield _server(host, view)
-    doors = database_of(settings, lambda: now)
-    if doors is None:
-        yield _warning(
-            "database", "database.replica: not set, so nothing is watched and nobody could take over; name the replica's address"
-        )
-        return
     try:
+        doors = database_of(settings, lambda: now)
+        if doors is None:
+            yield _warning("database", "database.replica: not set, so nothing is watched, and nobody could take over; name its address")
+            return
         doors.listener.read()
     except Retry as error:
         yield _fail("database", f"database.listener {settings.database.listener}: {error}", down=True)

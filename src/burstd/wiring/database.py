@@ -22,13 +22,15 @@ def database_of(settings: Settings, now: Callable[[], float]) -> DatabaseDoors |
         now: the daemon's timeline, read on several threads.
 
     Raises:
-        Misconfigured: HAProxy can have no listener of that name.
+        AskOperator: the two are one server, or HAProxy can have no listener of that name.
     """
     database, haproxy = settings.database, settings.haproxy
     primary, replica = hosts_of(settings)
     if primary is None or replica is None:
         return None
     addresses = (primary.address, replica.address)
+    if primary.address == replica.address:
+        raise InvalidSettings([f"database.replica = {replica.address}: expected another server than the primary; name its address"])
     return DatabaseDoors(
         addresses,
         now,
