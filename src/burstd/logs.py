@@ -130,7 +130,10 @@ class TurnLog:
         )
         self._said = news
         for event in turn.events:
-            if event.kind == "instance":  # the sentence and the faults are said already, and the daemon says its own things itself
+            if event.kind in {
+                "instance",
+                "database",
+            }:  # the sentence and the faults are said already, and the daemon says its own things itself
                 log.info(event.text, subject=event.subject)
         for done in turn.report.done:
             if done.fault is None and (name := _subject(done.action)):

@@ -26,6 +26,11 @@ def database(client: Client) -> dict[str, Any]:
     return found
 
 
+def in_order(client: Client) -> bool:
+    seen = database(client)
+    return bool(seen["lag_transactions"] == 0 and seen["replica"]["replication"]["lag_seconds"] == 0)
+
+
 def events(client: Client) -> str:
     return " / ".join(each["text"] for each in client.get("/v1/events?limit=200")["events"] if each["kind"] == "database")
 
@@ -92,7 +97,7 @@ def test_a_lost_core_and_primary_promote_the_replica_once_the_fence_command_has_
     fence.chmod(0o700)
     site.write(auto_promote=True, core_lost_for=1, fence_command=[str(fence)])
     with site.daemon() as client, Writers(site.listen) as writers:
-        wait_until(lambda: database(client)["replica"]["replication"], "the replica is seen in order")
+        wait_until(lambda: in_order(client), "the replica is seen in order, and its primary too")
         wait_until(lambda: "not both lost" in client.get("/v1/explain")["database"]["reason"], "a dead core alone promotes nothing")
         writers.more(10)
         site.pair.primary.stop()
@@ -108,7 +113,7 @@ def test_a_lost_core_and_primary_promote_the_replica_once_the_fence_command_has_
 def test_without_a_fence_that_succeeds_nothing_is_promoted_and_the_primary_gets_its_connections_back(site: DatabaseSite) -> None:
     site.write(auto_promote=True, core_lost_for=0.5, fence_command=["/bin/false"])
     with site.daemon() as client:
-        wait_until(lambda: database(client)["replica"]["replication"], "the replica is seen in order")
+        wait_until(lambda: in_order(client), "the replica is seen in order, and its primary too")
         site.pair.primary.stop()
         wait_until(lambda: "fence_command has failed" in str(database(client)["fault"]), "it is said that the fence has failed")
         assert site.pair.replica.value("@@read_only") == 1
