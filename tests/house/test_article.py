@@ -17,9 +17,6 @@ TEXT = (ROOT / "docs/article.md").read_text()
 CODE = {*re.findall(r"`([^`\n]+)`", TEXT), *(line.strip() for line in re.findall(r"^(?: {4,8})(\S.*)$", TEXT, re.MULTILINE))}
 """What stands in backquotes, and what stands in a line of its own."""
 
-COMING = {"db"}
-"""Verbs that are still being built."""
-
 
 def commands(*programs: str) -> list[list[str]]:
     """The commands of these programs, as words."""
@@ -35,8 +32,6 @@ def test_burstd_has_the_command(words: list[str]) -> None:
         if not isinstance(command, click.Group):
             break
         found = command.get_command(context, word)
-        if found is None and word in COMING:
-            pytest.skip(f"burstd {word} is not there yet")
         assert found is not None, word
         command = found
     known = {name for each in command.params for name in each.opts}
