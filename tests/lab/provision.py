@@ -65,16 +65,31 @@ def replication() -> None:
     password = (KEYS / "database").read_text()
     wait_until(lambda: all(map(_answers, (CORE_1, REPLICA))), "both MariaDB servers answer", within=60, every=0.5)
     users = "".join(
-        f"CREATE USER {name}@'%' IDENTIFIED BY '{password}'; GRANT {rights} TO {name}@'%';"
+        f"CREATE OR REPLACE USER {name}@'%' IDENTIFIED BY '{password}'; GRANT {rights} TO {name}@'%';"
         for name, rights in (("burstd", "ALL ON *.*"), ("repl", "REPLICATION SLAVE ON *.*"), ("shop", "ALL ON shop.*"))
     )
     # Before there is a replica, a commit would wait for it for ever.
-    sql(CORE_1, "SET GLOBAL rpl_semi_sync_master_enabled = OFF")
-    sql(CORE_1, "CREATE DATABASE shop; CREATE TABLE shop.orders (id BIGINT PRIMARY KEY);" + users)
+    sql(CORE_1, "SET GLOBAL rpl_semi_sync_master_enabled = OFF; SET GLOBAL read_only = OFF")
+    sql(CORE_1, "CREATE OR REPLACE DATABASE shop; CREATE TABLE shop.orders (id BIGINT PRIMARY KEY);" + users)
     source = f"MASTER_HOST='{CORE_1.address}', MASTER_USER='repl', MASTER_PASSWORD='{password}'"
     sql(REPLICA, f"CHANGE MASTER TO {source}, MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=2, MASTER_HEARTBEAT_PERIOD=1; START SLAVE;")
     wait_until(level, "the replica has all that the primary has", within=60, every=0.5)
     sql(CORE_1, "SET GLOBAL rpl_semi_sync_master_enabled = ON")
+
+
+def database_anew() -> None:
+    """The pair as it was at the start, with nothing in it, whatever has been promoted meanwhile; and burstd that knows of nothing."""
+    container.call(GATEWAY_HOST.name, "systemctl", "stop", "burstd")
+    wait_until(lambda: all(map(_answers, (CORE_1, REPLICA))), "both MariaDB servers answer", within=60, every=0.5)
+    sql(CORE_1, "SET GLOBAL rpl_semi_sync_master_enabled = OFF")
+    for host in (CORE_1, REPLICA):
+        sql(host, "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = OFF; DROP DATABASE IF EXISTS burstd; DROP DATABASE IF EXISTS shop;")
+        sql(host, "RESET MASTER; SET GLOBAL gtid_slave_pos = '';")
+    sql(REPLICA, "SET GLOBAL rpl_semi_sync_slave_enabled = ON; SET GLOBAL read_only = ON")
+    replication()
+    container.call(GATEWAY_HOST.name, "sh", "-c", "rm -f /var/lib/burstd/promotion.json /var/lib/burstd/sighting.json")
+    container.call(GATEWAY_HOST.name, "systemctl", "restart", "haproxy")
+    container.call(GATEWAY_HOST.name, "systemctl", "start", "burstd")
 
 
 def level() -> bool:

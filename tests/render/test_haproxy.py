@@ -216,6 +216,9 @@ def test_the_database_has_a_listener_that_lets_the_primary_alone_take_connection
     # A session may say nothing for hours; that its other end is dark is noticed by the system, within half a minute.
     timeout client 28800000ms
     timeout server 28800000ms
+    # A session that its client has left ends soon, though a dark server never says so: no order ends those, and they hold a fence.
+    timeout client-fin 5000ms
+    timeout server-fin 5000ms
     option clitcpka
     clitcpka-idle 15s
     clitcpka-intvl 5s

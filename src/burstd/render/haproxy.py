@@ -101,6 +101,7 @@ class HAProxyConfig:
         database: the listener of the database; None: none.
         session_timeout: a database session in which nobody says anything; as long as MariaDB's and MySQL's own wait_timeout, so that a
             pool's idle connection is not cut under it.
+        farewell: a database session of which one end has closed, until the other has. `shutdown sessions server` skips those.
     """
 
     bind: str
@@ -125,6 +126,7 @@ class HAProxyConfig:
     slow_start: float = 0.0
     database: DatabaseListener | None = None
     session_timeout: float = 28_800.0
+    farewell: float = 5.0
 
 
 def render(config: HAProxyConfig) -> str:
@@ -239,6 +241,8 @@ def _database(config: HAProxyConfig, database: DatabaseListener) -> Iterator[str
     yield "# A session may say nothing for hours; that its other end is dark is noticed by the system, within half a minute."
     yield f"timeout client {_time(config.session_timeout)}"
     yield f"timeout server {_time(config.session_timeout)}"
+    yield "# A session that its client has left ends soon, though a dark server never says so: no order ends those, and they hold a fence."
+    yield from (f"timeout {side}-fin {_time(config.farewell)}" for side in ("client", "server"))
     for side in ("cli", "srv"):
         yield f"option {side}tcpka"
         yield from (f"{side}tcpka-{name}" for name in ("idle 15s", "intvl 5s", "cnt 3"))
