@@ -113,7 +113,7 @@ def test_an_instance_is_a_label_of_its_contents_lag_alone_and_only_while_it_live
     assert value(metrics, "failures_total", peer="instances", kind="absurd") == 1
     serving, *others = [each.name for each in rich_turn().snapshot.fleet]
     page = metrics.render().decode()
-    assert [line for line in page.splitlines() if serving in line] == [f'burstd_content_lag_seconds{{instance="{serving}"}} 30.0']
+    assert [line for line in page.splitlines() if serving in line] == [f'burstd_content_lag_seconds{{instance="{serving}"}} 40.0']
     assert not [name for name in others if name in page]
     metrics.record(quiet_turn(3), POLICY)
     assert serving not in metrics.render().decode()

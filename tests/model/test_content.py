@@ -35,14 +35,21 @@ def test_a_token_proves_the_content_from_the_end_of_the_first_run_on() -> None:
 
 def test_what_serves_the_newest_token_is_not_behind() -> None:
     view = after(SYNCED, SYNCED, SYNCED)
-    assert view.lag("token-2", now=500.0) == 0
-    assert view.lag("token-1", now=25.0) == 5
-    assert view.lag("token-0", now=25.0) == 15
+    assert view.lag("token-2", TARGET, now=500.0) == 0
+    assert view.lag("token-1", TARGET, now=25.0) == 5
+    assert view.lag("token-0", TARGET, now=25.0) == 15
+
+
+def test_a_token_that_came_with_another_first_run_proves_no_more_than_the_last_one_before_that() -> None:
+    view = after(SYNCED, SYNCED, RUNNING, RUNNING, SYNCED)
+    assert view.lag("token-3", TARGET, now=45.0) == view.lag("token-1", TARGET, now=45.0) == 25
+    assert view.lag("token-4", TARGET, now=45.0) == 0
+    assert view.lag("token-4", None, now=45.0) == 45  # nothing is pushed to it
 
 
 def test_a_token_that_nobody_knows_is_older_than_all_that_are_known() -> None:
-    assert after(SYNCED, SYNCED).lag("of another time", now=100.0) == 100
-    assert after().lag("of another time", now=100.0) == 0
+    assert after(SYNCED, SYNCED).lag("of another time", TARGET, now=100.0) == 100
+    assert after().lag("of another time", TARGET, now=100.0) == 0
 
 
 def test_tokens_are_remembered_for_a_while_and_the_last_two_for_ever() -> None:
@@ -78,9 +85,9 @@ def test_time_in_which_nobody_could_catch_up_does_not_count() -> None:
 def test_what_is_behind_never_serves_a_token_that_is_newer_than_the_one_before(answers: list[str], number: int) -> None:
     view = after(*answers)
     now = len(answers) * INTERVAL
-    lags = [view.lag(each.text, now) for each in view.tokens]
+    lags = [view.lag(each.text, TARGET, now) for each in view.tokens]
     assert lags == sorted(lags, reverse=True)
-    assert view.lag(f"token-{number}", now) <= (now - view.tokens[0].at if view.tokens else 0)
+    assert view.lag(f"token-{number}", TARGET, now) <= (now - view.tokens[0].at if view.tokens else 0)
     proofs = [view.complete(each.text, TARGET) for each in view.tokens]
     assert proofs == sorted(proofs)  # once proven, proven by every later one
 

@@ -12,7 +12,7 @@ from burstd.model.content import PRIVATE_PLACE, PUBLIC_PLACE
 from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Phase
 from burstd.model.gateway import AdminState
-from burstd.model.orders import DrainInstance, ReleaseMirror, ScaleTo
+from burstd.model.orders import DrainInstance, ReleaseMirror, ScaleTo, StartDrill
 from burstd.model.plans import SetTargets
 from burstd.model.policy import ContentPolicy, Policy
 from tests.given import CORES, policy
@@ -90,6 +90,23 @@ def test_where_no_host_key_can_be_made_nothing_is_launched_and_it_is_said() -> N
     site.run(20)
     assert site.fleet == []
     assert site.waits_for("no ssh host key can be made here")
+
+
+def test_where_no_host_key_can_be_made_no_drill_begins_either() -> None:
+    site = Mirrored()
+    site.mirror.keyless = True
+    site.cycle.order(StartDrill("anna"))
+    site.run(20)
+    assert site.fleet == []
+    assert site.told("the drill of anna does not begin: nothing is launched: no ssh host key can be made here")
+
+
+def test_a_drill_goes_through_the_gate_like_any_other() -> None:
+    site = Mirrored()
+    site.cycle.order(StartDrill("anna"))
+    site.run(120)
+    assert site.told("joining: its check path answers and its content is whole")
+    assert site.fleet == []
 
 
 def test_the_mirror_is_told_of_those_that_have_content_and_of_no_others() -> None:
@@ -255,6 +272,7 @@ def test_one_without_a_recorded_host_key_cannot_be_pushed_to_and_is_replaced() -
     site.bursting(1)
     (old,) = site.fleet
     site.roster.save(replace(old, host_key=None))
+    site.restart()
     site.run(40)
     assert site.serving() == [old.name]
     site.run(200)

@@ -109,27 +109,31 @@ class MirrorView:
         """New tokens come."""
         return self.fault is None and not self.held and self.steady_since is not None
 
-    def complete(self, served: str, target: MirrorTarget) -> bool:
-        """Whoever serves that token has all of the content: it was written after the first run to that target was over."""
-        for token in self.tokens:
-            if target in token.synced:
-                # This one and every later one prove it.
-                return served in {each.text for each in self.tokens[self.tokens.index(token) :]}
-        return False
+    def complete(self, served: str, target: MirrorTarget | None) -> bool:
+        """Whoever serves that token has all of the content, of then or later: a first run to that target was over before it was written."""
+        return self._proven(served, target) >= 0
 
-    def missed_since(self, served: str) -> float | None:
-        """Since when something may be missing from what serves that token; None where it is the newest, or there is none at all.
+    def missed_since(self, served: str, target: MirrorTarget | None) -> float | None:
+        """Since when something may be missing from what serves that token; None where it proves the newest, or there is none at all.
 
         A token that is not known is older than all that are: at least since the oldest of these.
         """
-        place = next((number for number, each in enumerate(self.tokens) if each.text == served), -1)
-        later = self.tokens[place + 1 :]
+        later = self.tokens[self._proven(served, target) + 1 :]
         return later[0].at if later else None
 
-    def lag(self, served: str, now: float) -> float:
-        """Seconds by which what serves that token may be behind the core; 0 where it serves the newest."""
-        since = self.missed_since(served)
+    def lag(self, served: str, target: MirrorTarget | None, now: float) -> float:
+        """Seconds by which what serves that token may be behind the core; 0 where it proves the newest."""
+        since = self.missed_since(served, target)
         return 0.0 if since is None else max(0.0, now - since)
+
+    def _proven(self, served: str, target: MirrorTarget | None) -> int:
+        """The place of the newest token that serving this one proves; -1: none.
+
+        A token that was written while a first run was under way may have come with that run, before other files: it proves what the last
+        one before that run did.
+        """
+        place = next((number for number, each in enumerate(self.tokens) if each.text == served), -1)
+        return next((number for number in range(place, -1, -1) if target in self.tokens[number].synced), -1)
 
     def overdue(self, since: float, now: float) -> float:
         """Seconds since then in which the mirror has answered: while it does not nobody can catch up."""

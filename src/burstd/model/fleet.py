@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from burstd.model.cloud import LaunchRequest
+from burstd.model.content import MirrorTarget
 from burstd.model.gateway import AdminState
 
 
@@ -105,6 +106,11 @@ class Instance:
     def pool(self) -> str:
         """The pool it was bought from."""
         return self.request.pool
+
+    @property
+    def target(self) -> MirrorTarget | None:
+        """What the content is pushed to; None while its address is not known, or where no host key of it is."""
+        return None if self.address is None or self.host_key is None else MirrorTarget(self.address, self.host_key)
 
     @property
     def on_its_way(self) -> bool:

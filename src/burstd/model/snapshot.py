@@ -71,9 +71,11 @@ class Snapshot:
         return tuple(each for each in standing if self._stands_ready(each))
 
     def content_lag(self, instance: Instance) -> float | None:
-        """Seconds by which what it serves may be behind the core; None where it serves no token that can be read, or there is no mirror."""
+        """Seconds by which what it serves may be behind the core; None where that is not known: at the gate, too, it has nothing yet."""
         served = self.tokens.get(instance.operation)
-        return self.mirror.lag(served, self.now) if self.mirror and isinstance(served, str) else None
+        if self.mirror is None or not isinstance(served, str) or instance.phase is Phase.SYNCING:
+            return None
+        return self.mirror.lag(served, instance.target, self.now)
 
     def _stands_ready(self, instance: Instance) -> bool:
         lines = self.gateway.lines_of(instance.name) if isinstance(self.gateway, GatewayView) else ()

@@ -18,12 +18,12 @@ def missing_content(draft: Draft, instance: Instance) -> str:
     content, view = draft.policy.content, draft.snapshot.mirror
     if content is None or view is None:
         return ""
-    target = _target(instance)
+    target = instance.target
     if target is None:
         return "no ssh host key was recorded for it, so that nothing can be pushed to it"
     served = draft.snapshot.tokens.get(instance.operation)
     if isinstance(served, str) and view.complete(served, target):
-        lag = view.lag(served, draft.now)
+        lag = view.lag(served, target, draft.now)
         return "" if lag <= content.max_drift else f"its content is {lag:.0f} s behind the core's"
     return _reason(view, target, served)
 
@@ -74,7 +74,7 @@ def _stale(draft: Draft, view: MirrorView, instance: Instance) -> tuple[float, s
         return None
     if instance.unread_since is not None:
         draft.change(instance, unread_since=None)
-    since = view.missed_since(served)
+    since = view.missed_since(served, instance.target)
     return None if since is None else (view.overdue(since, draft.now), f"its content is {draft.now - since:.0f} s behind the core's")
 
 
@@ -89,12 +89,6 @@ def steer_mirror(draft: Draft) -> None:
         draft.note("the mirror is no longer held")
     if view.held:
         draft.waiting.append(f"the mirror is held: {view.held}")
-    targets = tuple(sorted(target for each in draft.phase(*MIRRORED) if (target := _target(each))))
+    targets = tuple(sorted(each.target for each in draft.phase(*MIRRORED) if each.target))
     if view.told != targets:
         draft.pushes.append(SetTargets(targets))
-
-
-def _target(instance: Instance) -> MirrorTarget | None:
-    if instance.address is None or instance.host_key is None:
-        return None
-    return MirrorTarget(instance.address, instance.host_key)
