@@ -26,7 +26,7 @@ Examples:
   script/lab shell core-oslo-01 uptime
   script/lab cut oslo                 the core's site goes dark
   script/lab heal oslo
-  script/lab drill                    every proof, in at most a quarter of an hour
+  script/lab drill                    every proof, in about eleven minutes
   script/lab down
 
 \b

@@ -41,7 +41,7 @@ def boot(host: Host, fill: Fill, binds: Sequence[str] = (), alone: AbstractConte
 
     Raises:
         AssertionError: not up in time.
-        subprocess.CalledProcessError: a part could not be made.
+        place.Failed: a part could not be made.
     """
     with _ready_socket(host) as ready:
         with alone or nullcontext():
