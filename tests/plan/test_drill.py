@@ -17,7 +17,9 @@ from burstd.model.fleet import DrillOrder, Instance, Orders, Pause, Phase, PoolS
 from burstd.model.gateway import AddServer, AdminState, ServerStatus, SetState, SetWeight
 from burstd.model.naming import standby_name
 from burstd.model.plans import Note, Plan, Record, RecordLearned
+from burstd.model.policy import ContentPolicy
 from burstd.model.snapshot import Snapshot
+from burstd.plan.draft import NO_KEY
 from burstd.plan.drill import obstacle
 from burstd.plan.rehearsals import REHEARSALS, recollect, write
 from tests.given import AWAY, calls, decided, decision, edits, listing, member, node, phases, planned, policy, records, row, rows, world
@@ -126,6 +128,15 @@ def test_a_drill_that_finds_no_room_when_it_is_to_begin_fails_by_name() -> None:
     assert any("does not begin: no room" in each for each in notes(made))
 
 
+def test_a_drill_for_which_no_host_key_can_be_made_fails_by_name() -> None:
+    mirrored = replace(policy(), content=ContentPolicy())
+    made = planned(world(orders=ORDERED), 0, mirrored)
+    last = remembered(made).last
+    assert last is not None
+    assert last.failure == f"it did not begin: {NO_KEY}"
+    assert calls(made) == []
+
+
 def test_a_second_order_leaves_the_running_drill_alone() -> None:
     drill = rehearsed(1, Phase.BOOTING)
     made = remembering(world(fleet=[drill], orders=ORDERED), Rehearsals(running(drill)))
@@ -160,6 +171,12 @@ def test_an_hour_at_which_burstd_did_not_run_is_skipped_and_said() -> None:
     made = remembering(world(drill_due=NOW - 3600), Rehearsals(opening=NOW - 86_400))
     assert notes(made) == ["the drill that was due 3600 s ago is skipped: burstd did not run then"]
     assert (calls(made), remembered(made).opening) == ([], NOW - 3600)
+
+
+def test_an_hour_that_was_remembered_on_a_wall_clock_set_back_since_is_no_reason_to_wait_for_it() -> None:
+    made = remembering(world(drill_due=NOW - 3), Rehearsals(opening=NOW + 86_400))
+    assert [each.reason for each in records(made).values()] == ["a drill, ordered by schedule"]
+    assert remembered(made).opening == NOW - 3
 
 
 def test_an_hour_from_before_there_was_a_schedule_says_nothing() -> None:
