@@ -82,6 +82,14 @@ def test_the_same_list_again_starts_and_stops_nothing(core: MirrorHost) -> None:
     assert (core.bin / "runs" / f"lsyncd@{instance.address}.service").read_text() == before
 
 
+def test_each_token_has_a_second_of_its_own_for_rsync_looks_no_closer(core: MirrorHost) -> None:
+    seconds = []
+    for _ in range(4):
+        core.keep()
+        seconds.append(int((core.content / ".burstd/token").stat().st_mtime))
+    assert seconds == sorted(set(seconds))
+
+
 def test_who_is_no_longer_wanted_is_stopped_and_forgotten(core: MirrorHost) -> None:
     (one, there), (other, elsewhere) = core.instance(), core.instance()
     synced(core, one, other)

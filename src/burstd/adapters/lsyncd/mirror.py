@@ -134,8 +134,8 @@ def _target(target: object, place: str) -> tuple[str, str]:
     return address, key
 
 
-def write(path: Path, text: str, mode: int = 0o600) -> bool:
-    """Replace a file as one step, where its text is another; whether it was."""
+def write(path: Path, text: str, mode: int = 0o600, mtime: float | None = None) -> bool:
+    """Replace a file as one step, where its text is another; whether it was. None: it was changed now."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if path.read_text(encoding="utf-8") == text:
             return False
@@ -145,6 +145,8 @@ def write(path: Path, text: str, mode: int = 0o600) -> bool:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+    if mtime is not None:
+        os.utime(new, (mtime, mtime))
     new.replace(path)
     return True
 
@@ -268,13 +270,21 @@ class Mirror:
         else:
             self.arrange(targets, units, states, files)
             token = secrets.token_hex(16)
-            if not self.token.parent.is_dir():
-                self.token.parent.mkdir(parents=True)
-                self.token.parent.chmod(0o755)
-            write(self.token, token + "\n", 0o644)  # last of all: what was said of the targets was true before it
+            self.write_token(token)  # last of all: what was said of the targets was true before it
         write(self.state / "memory.json", json.dumps(self.memory))
         told = [{"address": address, **state} for address, state in states.items()]
         return {"protocol": PROTOCOL, "token": token, "files": files, "held": held, "targets": told}
+
+    def write_token(self, token: str) -> None:
+        """Write it, in a second of its own: what has the same size and second is the same to rsync (rsync(1), quick check)."""
+        if not self.token.parent.is_dir():
+            self.token.parent.mkdir(parents=True)
+            self.token.parent.chmod(0o755)
+        try:
+            earliest = int(self.token.stat().st_mtime) + 1
+        except FileNotFoundError:
+            earliest = 0
+        write(self.token, token + "\n", 0o644, mtime=max(time.time(), earliest))
 
     def count(self) -> int:
         """Files under the root, the token's folder left out.
