@@ -39,7 +39,7 @@ class MemoryStage(Stage):
         self.load = self._load = MemoryLoad(self.clock)
 
     def running(self, name: str) -> Target:
-        self._load.set(name, 0.25, cpus=2, busy_seconds=10.0)
+        self._load.set(name, 0.25, cpus=2, busy_seconds=10.0, idle_seconds=30.0)
         return Target(name, "memory")
 
     def dark(self, name: str) -> Target:
@@ -80,6 +80,8 @@ def test_a_server_that_answers_gives_a_sane_sample(stage: Stage) -> None:
     assert sample.cpus >= 1
     assert sample.busy_seconds is not None
     assert sample.busy_seconds > 0
+    assert sample.idle_seconds is not None
+    assert sample.idle_seconds > 0
 
 
 def test_busy_seconds_only_grow(stage: Stage) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,11 @@ PERIOD: Final = 100_000
 SHARES: Final = 4096
 """The lab's weight against everything else on the machine, which counts 1024 for each task: its own load is bounded by the quotas."""
 
-WITHOUT: Final = frozenset({"cpuset", "hugetlb"})
-"""Hierarchies whose groups need to be filled in first; nothing here uses them."""
+WITHOUT: Final = frozenset({"hugetlb"})
+"""Hierarchies that nothing here uses."""
+
+FILLED: Final = ("cpuset.cpus", "cpuset.mems")
+"""A group of the cpuset hierarchy takes no process before these say the same as its parent's. lxcfs finds a host's CPU seconds by it."""
 
 
 def hierarchies() -> dict[str, Path]:
@@ -53,6 +57,9 @@ def make(name: str, cpus: float | None = None) -> list[Path]:
     """Make the groups, with a quota in CPUs; the files to write a pid into."""
     for group in groups(name):
         group.mkdir(parents=True, exist_ok=True)
+        for folder, file in product((group.parent, group), FILLED):
+            if (folder / file).exists():
+                (folder / file).write_text((folder.parent / file).read_text())
     place = cpu_place()
     if place is not None:
         (place / LAB / "cpu.shares").write_text(str(SHARES))

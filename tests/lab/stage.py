@@ -1,4 +1,4 @@
-"""What stands around the hosts: lxcfs for their load averages, the WAN's switch, the cloud's API."""
+"""What stands around the hosts: lxcfs for their load averages and CPU seconds, the WAN's switch, the cloud's API."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def start() -> None:
     for folder in (place.LOGS, place.RECORDS, place.LXCFS, place.KEYS, place.NAMESPACES):
         folder.mkdir(parents=True, exist_ok=True)
     place.STATE.chmod(0o700)
-    place.spawn("lxcfs", ["lxcfs", "-f", "-l", "-p", str(place.STATE / "lxcfs-own.pid"), str(place.LXCFS)])
+    place.spawn("lxcfs", ["lxcfs", "-f", "-l", "--enable-cfs", "-p", str(place.STATE / "lxcfs-own.pid"), str(place.LXCFS)])
     wait_until((place.LXCFS / "proc/loadavg").exists, "lxcfs is mounted")
     switch = place.spawn("wan", [sys.executable, "-m", "tests.lab.wan", str(place.CONTROL)])
     os.setpriority(os.PRIO_PROCESS, switch, EAGER)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -59,13 +59,21 @@ class NodeExporterLoad:
         if not 0 <= loads[0] <= self._absurd_above:
             return Fault(name, FaultKind.ABSURD, f"node_load1 is {loads[0]:g}, expected 0 to {self._absurd_above:g}")
         seconds = [(series, value) for series, value in values if series.metric == "node_cpu_seconds_total"]
-        busy = math.fsum(value for series, value in seconds if series.mode not in _NOT_BUSY)
+        busy = _sound(value for series, value in seconds if series.mode not in _NOT_BUSY)
+        idle = _sound(value for series, value in seconds if series.mode in _NOT_BUSY)
         return Sample(
             at=at,
             load1=loads[0],
             cpus=len({series.cpu for series, _ in seconds}) or None,
-            busy_seconds=busy if seconds and math.isfinite(busy) and busy >= 0 else None,
+            busy_seconds=busy if seconds else None,
+            idle_seconds=idle if seconds else None,
         )
+
+
+def _sound(seconds: Iterable[float]) -> float | None:
+    """The sum; None where it cannot be one of CPU seconds."""
+    total = math.fsum(seconds)
+    return total if math.isfinite(total) and total >= 0 else None
 
 
 class _Series(NamedTuple):

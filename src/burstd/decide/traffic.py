@@ -73,6 +73,8 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
             busy_seconds=sample.busy_seconds if sample else None,
             load1=sample.load1 if sample else None,
             arrived=arrived[name],
+            idle_seconds=sample.idle_seconds if sample else None,
+            cpus=sample.cpus if sample else None,
         )
         histories[name] = _append(known.get(name, ()), point)
     return histories, process
@@ -144,8 +146,21 @@ def work(history: History) -> float | None:
         return None
     first, last = points[0], points[-1]
     requests = last.requests - first.requests
-    spent = (last.busy_seconds or 0.0) - (first.busy_seconds or 0.0)
+    spent = _spent(first, last)
     return spent / requests if requests >= _ENOUGH_REQUESTS and spent > 0 else None
+
+
+def _spent(first: Traffic, last: Traffic) -> float:
+    """CPU seconds between two points that have them, as the part of the time in which the CPUs were busy.
+
+    Not the counter's own difference where the idle seconds are known: a machine that is held to a part of its CPUs (a container's quota, as
+    lxcfs shows it) counts busy and idle seconds of that part alone, and is full when there are no idle ones.
+    """
+    busy = (last.busy_seconds or 0.0) - (first.busy_seconds or 0.0)
+    if last.idle_seconds is None or first.idle_seconds is None or not last.cpus:
+        return busy
+    idle = last.idle_seconds - first.idle_seconds
+    return last.cpus * (last.at - first.at) * busy / (busy + idle) if busy > 0 <= idle else busy
 
 
 def undamped(history: History, since: float = -math.inf) -> float | None:
@@ -167,4 +182,4 @@ def busy(history: History) -> float | None:
     """CPUs that were busy, on average over the time that `undamped` looks at; None where unknown."""
     points = [each for each in history if each.busy_seconds is not None and each.at >= history[-1].at - _UNDAMP_OVER]
     span = points[-1].at - points[0].at if points else 0.0
-    return ((points[-1].busy_seconds or 0.0) - (points[0].busy_seconds or 0.0)) / span if span >= _UNDAMP_FROM else None
+    return _spent(points[0], points[-1]) / span if span >= _UNDAMP_FROM else None

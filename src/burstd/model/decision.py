@@ -95,6 +95,8 @@ class Traffic:
         busy_seconds: CPU seconds of its machine; None where unknown.
         load1: load average; None where unknown.
         arrived: by backend, requests since the server was added, those that are not answered yet included.
+        idle_seconds: CPU seconds in which it had nothing to do, iowait included; None where unknown.
+        cpus: CPUs of its machine; None where unknown.
     """
 
     at: float
@@ -102,6 +104,8 @@ class Traffic:
     busy_seconds: float | None
     load1: float | None
     arrived: Mapping[str, int] = field(default_factory=dict)
+    idle_seconds: float | None = None
+    cpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

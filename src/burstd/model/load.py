@@ -24,12 +24,14 @@ class Sample:
         load1: the kernel's one-minute load average, in load units (runnable and uninterruptible tasks).
         cpus: number of CPUs; None where the exporter does not say.
         busy_seconds: CPU seconds spent outside idle and iowait, summed over all CPUs since boot; None where unknown.
+        idle_seconds: the rest of them: with iowait; None where unknown.
     """
 
     at: float
     load1: float
     cpus: int | None = None
     busy_seconds: float | None = None
+    idle_seconds: float | None = None
 
 
 Reading = Sample | Fault

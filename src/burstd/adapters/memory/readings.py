@@ -18,6 +18,7 @@ class _Level:
     load1: float
     cpus: int | None
     busy_seconds: float | None
+    idle_seconds: float | None
 
 
 class MemoryLoad:
@@ -28,9 +29,11 @@ class MemoryLoad:
         self._clock = clock
         self._levels: dict[str, _Level | Fault] = {}
 
-    def set(self, name: str, load1: float, *, cpus: int | None = None, busy_seconds: float | None = None) -> None:
+    def set(
+        self, name: str, load1: float, *, cpus: int | None = None, busy_seconds: float | None = None, idle_seconds: float | None = None
+    ) -> None:
         """From now on the target shows this load (load units) and these CPU seconds."""
-        self._levels[name] = _Level(load1, cpus, busy_seconds)
+        self._levels[name] = _Level(load1, cpus, busy_seconds, idle_seconds)
 
     def fail(self, name: str, kind: FaultKind = FaultKind.UNREACHABLE) -> None:
         """From now on the target cannot be read."""
@@ -46,7 +49,7 @@ class MemoryLoad:
             return Fault(name, FaultKind.UNREACHABLE, "nobody has set its load")
         if isinstance(level, Fault):
             return level
-        return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds)
+        return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds, level.idle_seconds)
 
 
 class MemoryContent:

@@ -81,6 +81,7 @@ class Station:
         tasks: mean number that run or wait now.
         load1: the load average.
         busy_seconds: CPU seconds since the start.
+        idle_seconds: the rest of its CPUs' time.
         stay: seconds that a request is open, of late.
     """
 
@@ -88,6 +89,7 @@ class Station:
     tasks: float = 0.0
     load1: float = 0.0
     busy_seconds: float = 0.0
+    idle_seconds: float = 0.0
     stay: float = 0.0
 
     def serve(self, arrivals: float) -> float:
@@ -98,6 +100,7 @@ class Station:
         worked = _STEP * _utilisation(made, round(held, _DIGITS), _STEP) * made.cpus / made.work
         self.tasks = max(0.0, held - worked)
         self.busy_seconds += worked * made.work
+        self.idle_seconds += max(0.0, _STEP * made.cpus - worked * made.work)
         answered = max(0.0, worked - _STEP * made.background / made.work)
         # Little's law, damped: all requests of a step are shared out at once, and would otherwise run from one server to the other.
         self.stay = (self.stay + self.open / max(answered / _STEP, 1.0)) / 2
@@ -229,4 +232,4 @@ class MemoryTraffic:
 
     def _show(self) -> None:
         for name, each in self.stations.items():
-            self._load.set(name, each.load1, cpus=each.strength.cpus, busy_seconds=each.busy_seconds)
+            self._load.set(name, each.load1, cpus=each.strength.cpus, busy_seconds=each.busy_seconds, idle_seconds=each.idle_seconds)

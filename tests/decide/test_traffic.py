@@ -1,0 +1,55 @@
+"""What the counters of CPU seconds tell of a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from burstd.decide.traffic import busy, work
+from burstd.model.decision import Traffic
+
+
+def history(*, busy_share: float, ticking: float = 1.0, cpus: int | None = 1, idle: bool = True) -> tuple[Traffic, ...]:
+    """A minute of a server that answers ten requests a second; `ticking`: the part of its CPUs' time that its counters count."""
+    counted = [(at, at * ticking * (cpus or 1)) for at in (0.0, 30.0, 60.0)]
+    return tuple(
+        Traffic(
+            at=at,
+            requests=round(10 * at),
+            busy_seconds=1000 + busy_share * seconds,
+            load1=1.0,
+            idle_seconds=5000 + (1 - busy_share) * seconds if idle else None,
+            cpus=cpus,
+        )
+        for at, seconds in counted
+    )
+
+
+def test_a_server_that_is_busy_half_of_its_time_uses_half_of_its_cpus() -> None:
+    seen = history(busy_share=0.5, cpus=4)
+    assert busy(seen) == pytest.approx(2.0)
+    assert work(seen) == pytest.approx(0.2)
+
+
+def test_a_server_held_to_a_part_of_its_cpu_is_full_when_it_has_no_idle_time() -> None:
+    """A container's quota: lxcfs counts three tenths of a second each second, whatever they were spent on."""
+    seen = history(busy_share=1.0, ticking=0.3)
+    assert busy(seen) == pytest.approx(1.0)
+    assert work(seen) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("unknown", ["idle", "cpus"])
+def test_where_the_idle_time_or_the_cpus_are_unknown_the_busy_seconds_count_as_they_are(unknown: str) -> None:
+    seen = history(busy_share=0.5, idle=unknown != "idle", cpus=None if unknown == "cpus" else 1)
+    assert busy(seen) == pytest.approx(0.5)
+    assert work(seen) == pytest.approx(0.05)
+
+
+def test_a_server_that_was_never_busy_says_nothing_of_what_a_request_costs() -> None:
+    seen = history(busy_share=0.0)
+    assert busy(seen) == 0
+    assert work(seen) is None
+
+
+def test_idle_seconds_that_run_backwards_are_not_believed() -> None:
+    _, first, last = history(busy_share=0.5)
+    assert busy((first, Traffic(last.at, last.requests, last.busy_seconds, 1.0, {}, 0.0, 1))) == pytest.approx(0.5)
