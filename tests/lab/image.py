@@ -106,5 +106,5 @@ def mount(name: str) -> None:
 
 
 def bound() -> list[str]:
-    """What every host gets from the machine: its own load average, by lxcfs."""
+    """What every host gets from the machine: its own load average and CPU seconds, by lxcfs."""
     return [f"--bind-ro={LXCFS}:/var/lib/lxcfs"]

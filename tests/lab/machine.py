@@ -23,7 +23,7 @@ PROGRAMS: Final = {
 
 DEVICES: Final = {
     "/dev/net/tun": "the WAN is a switch of TAPs",
-    "/dev/fuse": "lxcfs gives each host its own load average",
+    "/dev/fuse": "lxcfs gives each host its own load average and CPU seconds",
 }
 
 
@@ -59,8 +59,8 @@ def _lacking_of_the_kernel() -> Iterator[str]:
         if not os.access(device, os.R_OK | os.W_OK):
             yield f"the device {device}: {reason}"
     names = {each for mounted in cgroups.hierarchies() for each in mounted.split(",")}
-    for wanted in ("cpu", "name=systemd"):
+    for wanted in ("cpu", "cpuacct", "cpuset", "name=systemd"):
         if wanted not in names:
-            yield f"control groups of version 1 with the hierarchy {wanted} mounted: quotas and load averages hang on them"
+            yield f"control groups of version 1 with the hierarchy {wanted} mounted: quotas, load averages and CPU seconds hang on them"
     if "overlay" not in Path("/proc/filesystems").read_text():
         yield "the file system overlay: each host is a layer over one root file system"
