@@ -1,8 +1,8 @@
 """A stand-in for `systemctl --user` where no systemd runs: it starts what a real unit file says, and ends it by pid.
 
-As the program `systemctl` it reads UNITS/lsyncd@.service (Environment=, EnvironmentFile=, ExecStart=, StandardError=append:, Restart=,
-RestartSec=, RestartPreventExitStatus=), and keeps a supervising process for each unit, whose state lies in RUNS. systemd itself is proved
-in the lab.
+As the program `systemctl` it reads UNITS/lsyncd@.service (Environment=, EnvironmentFile=, ExecStartPre=, ExecStart=, StandardError=append:,
+Restart=, RestartSec=, RestartPreventExitStatus=), and keeps a supervising process for each unit, whose state lies in RUNS. systemd itself
+is proved in the lab.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ def supervise(unit: str) -> None:
 
     signal.signal(signal.SIGTERM, end)
     while not ending:
+        subprocess.run(shlex.split(single["ExecStartPre"]), check=True)
         with Path(single["StandardError"].removeprefix("append:")).open("ab") as errors:
             child = subprocess.Popen(
                 shlex.split(single["ExecStart"]), env=environment, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True

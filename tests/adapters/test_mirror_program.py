@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -119,6 +122,31 @@ def test_a_target_that_was_dark_catches_up_by_itself(core: MirrorHost) -> None:
     wait_until((there / "new.html").exists, "the new page arrives", within=60)
     proof = core.keep(instance)
     wait_until(lambda: token(there) == proof["token"], "and the newest token", within=30)
+
+
+def test_a_run_that_has_said_nothing_yet_is_not_taken_for_the_one_before(core: MirrorHost) -> None:
+    instance, _ = core.instance()
+    synced(core, instance)
+    unit = core.bin / "units" / "lsyncd@.service"
+    unit.write_text(re.sub(r"ExecStart=.*", "ExecStart=/usr/bin/tail -f /dev/null", unit.read_text()))  # a lsyncd that takes its time
+    moved = MirrorTarget(instance.address, KEY)
+    core.keep(moved)
+    told = wait_until(lambda: (found := target(core.keep(moved), moved))["unit"] == "active" and found, "the new run")
+    assert told
+    assert told["synced"] is False
+
+
+def test_a_run_that_lsyncd_begins_anew_by_itself_must_be_over_first(core: MirrorHost) -> None:
+    instance, _ = core.instance()
+    synced(core, instance)
+    core.cut(instance)
+    supervisor = json.loads((core.bin / "runs" / f"lsyncd@{instance.address}.service").read_text())["pid"]
+    (lsyncd,) = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    os.kill(int(lsyncd), signal.SIGHUP)  # it does the same when inotify has dropped events
+    wait_until(lambda: not target(core.keep(instance), instance)["synced"], "the new first run is not over", within=30, every=0.5)
+    assert target(core.keep(instance), instance)["unit"] == "active"
+    core.instance(instance.address)
+    synced(core, instance)
 
 
 def test_a_wrong_host_key_is_never_accepted(core: MirrorHost) -> None:

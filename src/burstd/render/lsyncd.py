@@ -223,6 +223,8 @@ Environment=CONTROL=%t/burstd-mirror
 Environment=IDENTITY={identity}
 # MAX_DELETE, by what the folder holds, and PORT where it is not 22.
 EnvironmentFile=-{state}/%i.env
+# Each run has a log of its own: what an earlier one has said of its first run proves nothing of this one's.
+ExecStartPre=/bin/rm -f {state}/%i.log
 ExecStart=/usr/bin/lsyncd {config}
 # The log file has it; what rsync and ssh say comes by standard error.
 StandardOutput=null

@@ -355,7 +355,8 @@ class Mirror:
         text, words = tail(self.state / f"{address}.log"), tail(self.state / f"{address}.err")
         run = text.rpartition(STARTED)[2]
         known = bool(invocation) and self.memory["runs"].get(address) == invocation
-        synced = state == "active" and (known or (STARTED in text and SYNCED.search(run) is not None))
+        # lsyncd starts anew in the same process, too, when inotify has dropped events: what counts is the last start, as far as it is seen.
+        synced = state == "active" and (SYNCED.search(run) is not None or (known and STARTED not in text))
         if synced:
             self.memory["runs"][address] = invocation
             self.memory["once"] = sorted({*self.memory["once"], address})
