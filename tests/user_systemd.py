@@ -115,6 +115,13 @@ def start(unit: str) -> None:
         rest(0.005)
 
 
+def alive(pid: int) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # the second: it went between the opening and the reading
+        return False
+
+
 def stop(unit: str) -> None:
     if not (RUNS / unit).exists():
         return
@@ -122,7 +129,7 @@ def stop(unit: str) -> None:
     if pid:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
+        while alive(pid):
             rest(0.005)
         (RUNS / unit).unlink()
 
