@@ -12,7 +12,8 @@ from burstd.adapters.round_trip import Place, RoundTrips, measure
 from burstd.settings import Settings
 from burstd.settings.pools import PoolSettings
 
-_HTTP: Final = 80
+_PORTS: Final = {"http": 80, "https": 443}
+"""Of an exporter whose URL names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def _cores(settings: Settings) -> Iterator[Destination]:
         if core.address is not None:
             yield Destination("core", core.name, (core.address, core.port), "web port")
         else:
-            yield Destination("core", core.name, (url.hostname or "", url.port or _HTTP), "exporter's port")
+            yield Destination("core", core.name, (url.hostname or "", url.port or _PORTS[url.scheme]), "exporter's port")
 
 
 def _instances(settings: Settings, instances: Sequence[Mapping[str, Any]]) -> Iterator[Destination]:
