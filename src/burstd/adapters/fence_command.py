@@ -1,6 +1,7 @@
 """The `FenceCommand` port: a program of the operator's that makes sure that the primary takes no writes, such as its power switch.
 
-Started without a shell, with nothing on its standard input. What it prints goes to the log of whoever runs it; its exit code counts.
+Started without a shell, with nothing on its standard input. Its exit code counts; where that is not 0, the end of what it has said on
+standard error is told.
 """
 
 from __future__ import annotations
