@@ -28,7 +28,14 @@ def test_each_part_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(machine, "DEVICES", {"/dev/no-such-thing": "for a test"})
     monkeypatch.setattr(cgroups, "hierarchies", lambda: {"unified": Path("/sys/fs/cgroup")})
     said = "\n".join(machine.lacking())
-    for word in (*machine.PROGRAMS, "/dev/no-such-thing", "hierarchy cpu ", "hierarchy cpuacct", "hierarchy cpuset", "hierarchy name=systemd"):
+    for word in (
+        *machine.PROGRAMS,
+        "/dev/no-such-thing",
+        "hierarchy cpu ",
+        "hierarchy cpuacct",
+        "hierarchy cpuset",
+        "hierarchy name=systemd",
+    ):
         assert word in said
 
 
