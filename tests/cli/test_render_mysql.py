@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from burstd.cli.render import DIALECTS, ROLES
-from burstd.render.mysql import Dialect, Role
+from burstd.model.gtid import Dialect
+from burstd.model.replication import Server
 from tests.cli.renderer import Render, renderer
 from tests.render.golden import SETTINGS, rendered
 
@@ -28,8 +29,8 @@ def test_it_prints_the_servers_options(render: Render, role: str, dialect: str) 
     assert (told.exit_code, told.stdout) == (0, rendered()[f"{role}-{dialect}.cnf"])
 
 
-def test_the_choices_that_are_repeated_for_speed_are_the_renderers_own() -> None:
-    assert (tuple(map(str, Role)), tuple(map(str, Dialect))) == (ROLES, DIALECTS)
+def test_the_choices_that_are_repeated_for_speed_are_the_models_own() -> None:
+    assert (tuple(map(str, Server)), tuple(map(str, Dialect))) == (ROLES, DIALECTS)
 
 
 def test_it_writes_a_file_and_says_what_to_do_next(render: Render, tmp_path: Path) -> None:

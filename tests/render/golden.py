@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from burstd.model.gtid import Dialect
 from burstd.model.policy import Mode
+from burstd.model.replication import Server
 from burstd.render import cloud_init, haproxy, lsyncd, mysql
 from burstd.render.cloud_init import Web
-from burstd.render.mysql import Dialect, Role
 from burstd.settings import Settings, load
 from burstd.settings.rendering import cloud_init_config, haproxy_config, mirror_config, mysql_config
 
@@ -67,7 +68,7 @@ def rendered() -> Mapping[str, str]:
     return {
         **{f"cloud-init-{web}.yaml.j2": cloud_init.render(cloud_init_config(site, web)) for web in Web},
         "haproxy.cfg": haproxy.render(haproxy_config(site, Mode.WEIGHTED)),
-        **{f"{role}-{dialect}.cnf": mysql.render(mysql_config(site, role, dialect, 4 << 30)) for role in Role for dialect in Dialect},
+        **{f"{role}-{dialect}.cnf": mysql.render(mysql_config(site, role, dialect, 4 << 30)) for role in Server for dialect in Dialect},
         **{each.name: each.text for each in lsyncd.render(mirror_config(site, BURSTD_KEY))},
     }
 

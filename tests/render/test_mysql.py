@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from burstd.errors import InvalidSettings
-from burstd.render.mysql import Dialect, MySQLConfig, Role, buffer_pool, render
+from burstd.model.gtid import Dialect
+from burstd.model.replication import Server
+from burstd.render.mysql import MySQLConfig, buffer_pool, render
 
 GIB = 1 << 30
-PRIMARY = MySQLConfig(Role.PRIMARY, 4 * GIB, "127.0.0.1")
-REPLICA = replace(PRIMARY, role=Role.REPLICA)
+PRIMARY = MySQLConfig(Server.PRIMARY, 4 * GIB, "127.0.0.1")
+REPLICA = replace(PRIMARY, role=Server.REPLICA)
 
 
 def options(config: MySQLConfig) -> dict[str, str]:
@@ -35,8 +37,8 @@ def taken_up(text: str, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("semi_sync", [False, True], ids=["asynchronous", "semi-synchronous"])
-@pytest.mark.parametrize("role", Role)
-def test_mariadb_takes_up_every_line(role: Role, tmp_path: Path, *, semi_sync: bool) -> None:
+@pytest.mark.parametrize("role", Server)
+def test_mariadb_takes_up_every_line(role: Server, tmp_path: Path, *, semi_sync: bool) -> None:
     config = replace(PRIMARY, role=role, semi_sync=semi_sync)
     wanted, found = options(config), taken_up(render(config), tmp_path)
     words = {"ON": "TRUE", "mixed": "MIXED", "3072M": str(3 * GIB), "/var/log/mysql/mysql-bin.log": "/var/log/mysql/mysql-bin"}

@@ -23,7 +23,7 @@ MODES: Final = ("weighted", "spillover")
 
 ROLES: Final = ("primary", "replica")
 DIALECTS: Final = ("mariadb", "mysql")
-"""Both as burstd.render.mysql has them, for the same reason."""
+"""As burstd.model.replication and burstd.model.gtid have them, for the same reason."""
 WEBS: Final = ("nginx", "apache2", "lighttpd")
 """As burstd.render.cloud_init has them."""
 
@@ -127,11 +127,12 @@ def mysql(  # noqa: PLR0913 - options
     Three quarters of the memory are the buffer pool's. The rest is the article's figures for SSDs, replication by GTID, and what makes both
     servers safe against a crash. With database.semi_sync the primary waits for the replica at every commit; the price is written beside it.
     """
-    from burstd.render.mysql import Dialect, Role
+    from burstd.model.gtid import Dialect
+    from burstd.model.replication import Server
     from burstd.render.mysql import render as rendered
     from burstd.settings.rendering import mysql_config
 
-    chosen = mysql_config(settings_of(config), Role(role), Dialect(dialect), memory)
+    chosen = mysql_config(settings_of(config), Server(role), Dialect(dialect), memory)
     described = {"role": role, "dialect": dialect} if as_json else None
     _deliver_one(rendered(chosen), f"{role}, {dialect}", output, _mysql_steps(chosen, output), described, force=force)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from burstd.errors import InvalidSettings
+from burstd.model.gtid import Dialect
+from burstd.model.replication import Server
 
 MIB: Final = 1 << 20
 LEAST: Final = 256 * MIB
@@ -29,20 +30,6 @@ FOREVER: Final = 4_294_967_295
 """Milliseconds, 49 days, that a commit waits for the replica before it goes on without: whatever an outage can outlast loses commits."""
 
 
-class Role(StrEnum):
-    """Which of the two servers it is."""
-
-    PRIMARY = "primary"
-    REPLICA = "replica"
-
-
-class Dialect(StrEnum):
-    """Whose words it speaks."""
-
-    MARIADB = "mariadb"
-    MYSQL = "mysql"
-
-
 @dataclass(frozen=True, slots=True)
 class MySQLConfig:
     """What differs from one server to the next.
@@ -53,7 +40,7 @@ class MySQLConfig:
         semi_sync: the primary answers a commit only when the replica has it.
     """
 
-    role: Role
+    role: Server
     memory: int
     address: str
     port: int = 3306
@@ -97,7 +84,7 @@ def _binary_log(config: MySQLConfig) -> Iterator[str]:
     yield "# Both servers write a binary log, so that either can be the primary; a transaction has one name (GTID) on both."
     yield f"bind_address = {config.address}"
     yield f"port = {config.port}"
-    yield f"server_id = {1 if config.role is Role.PRIMARY else 2}"
+    yield f"server_id = {1 if config.role is Server.PRIMARY else 2}"
     yield f"report_host = {config.address}"
     yield "log_bin = /var/log/mysql/mysql-bin.log"
     if config.dialect is Dialect.MARIADB:
@@ -129,7 +116,7 @@ def _replica(config: MySQLConfig) -> Iterator[str]:
     yield "relay_log_recovery = ON"
     yield f"{'slave' if mariadb else 'replica'}_net_timeout = 4"
     yield f"{'slave_parallel_threads' if mariadb else 'replica_parallel_workers'} = 4"
-    if config.role is Role.REPLICA:
+    if config.role is Server.REPLICA:
         yield "# It takes writes from the primary alone, until it is promoted."
         yield "read_only = ON"
         if not mariadb:
@@ -141,7 +128,7 @@ def _semi_sync(config: MySQLConfig) -> Iterator[str]:
         return
     mariadb = config.dialect is Dialect.MARIADB
     primary, replica = ("master", "slave") if mariadb else ("source", "replica")
-    here = config.role is Role.PRIMARY
+    here = config.role is Server.PRIMARY
     if here:
         yield "# Semi-synchronous: a commit is answered when the replica has it, so a promotion loses none. The price: commits went at a"
         yield "# twentieth of the rate with the replica 20 ms away, and none is answered while it is dark. With a timeout of 1 s they"

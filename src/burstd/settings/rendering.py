@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from burstd.errors import InvalidSettings
+from burstd.model.gtid import Dialect
 from burstd.model.policy import BackendPolicy, Mode
+from burstd.model.replication import Server
 from burstd.render.cloud_init import CloudInitConfig, Web
 from burstd.render.haproxy import BackendConfig, CoreLine, DatabaseListener, HAProxyConfig
 from burstd.render.lsyncd import MirrorConfig, pushed_from
-from burstd.render.mysql import Dialect, MySQLConfig, Role
+from burstd.render.mysql import MySQLConfig
 from burstd.settings.sections import Settings
 
 
@@ -91,16 +93,16 @@ def cloud_init_config(settings: Settings, web: Web) -> CloudInitConfig:
     return CloudInitConfig(web, settings.content.root, mirror_config(settings) if settings.content.core else None)
 
 
-def mysql_config(settings: Settings, role: Role, dialect: Dialect, memory: int) -> MySQLConfig:
+def mysql_config(settings: Settings, role: Server, dialect: Dialect, memory: int) -> MySQLConfig:
     """The database server of that role, with that many bytes of memory for itself.
 
     Raises:
         InvalidSettings: the settings know no server of that role.
     """
     database = settings.database
-    address = database.primary if role is Role.PRIMARY else database.replica
+    address = database.primary if role is Server.PRIMARY else database.replica
     if address is None:
-        example = "10.0.0.5" if role is Role.PRIMARY else "10.1.0.5"
+        example = "10.0.0.5" if role is Server.PRIMARY else "10.1.0.5"
         raise InvalidSettings(
             [f'database.{role}: needed to render its my.cnf; write the address of the {role}, such as {role} = "{example}"']
         )
