@@ -165,15 +165,15 @@ def talking(*said: bytes) -> Iterator[tuple[str, int]]:
             each.close()
 
 
-def look(address: tuple[str, int], login: Login | None = None) -> Fault | ServerView:
+def look(address: tuple[str, int], login: Login | None = None, *, deadline: float = 10.0) -> Fault | ServerView:
     login = login or Login("burstd", lambda: PASSWORD)
     primary, replica = (Host(each, *address, login) for each in Server)
-    return MysqlDatabase(primary, replica, time.time, interval=0.1, deadline=0.3).look()[0]
+    return MysqlDatabase(primary, replica, time.time, interval=0.1, deadline=deadline).look()[0]
 
 
 def test_a_peer_that_says_nothing_does_not_answer() -> None:
     with talking() as address:
-        found = look(address)
+        found = look(address, deadline=0.3)
     assert isinstance(found, Fault)
     assert (found.kind, found.text) == (FaultKind.UNREACHABLE, "it gave no answer in time")
 
