@@ -198,7 +198,7 @@ def haproxy(cores: Sequence[Core], *, balance: str = "roundrobin", binary: str =
 
 def free_port(host: str) -> int:
     """A port of that address which nobody listens on."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port

@@ -18,7 +18,8 @@ from typing import Any
 from burstd.adapters.lsyncd import Core, mirror_program
 from burstd.model.content import MirrorTarget
 from burstd.render.lsyncd import MirrorConfig, admits_core, lua, unit
-from tests.sshd_process import Sshd, free_port, key_pair, sshd
+from tests.haproxy_process import free_port
+from tests.sshd_process import Sshd, key_pair, sshd
 from tests.web import own_address
 
 _numbers = itertools.count()

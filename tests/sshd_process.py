@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.haproxy_process import free_port
 from tests.waiting import wait_until
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -43,14 +44,6 @@ class Sshd:
     def known(self) -> str:
         """The line of known_hosts that pins its key."""
         return f"[{self.address}]:{self.port} {self.host_key}\n"
-
-
-def free_port(address: str) -> int:
-    """A port of that address on which nothing listens."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listener:
-        listener.bind((address, 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -15,16 +15,11 @@ from burstd.adapters.haproxy.answers import parse_stat
 from burstd.render.haproxy import BackendConfig, CoreLine, DatabaseListener, HAProxyConfig, render
 from tests.haproxy_process import BACKEND, HAProxy, free_port, haproxy
 from tests.haproxy_versions import per_version
+from tests.mariadb_process import replica_address
 from tests.waiting import wait_until
 from tests.web import CHECK_PATH, own_address, web
 
 LISTENER = "mysql"
-
-
-def replica_address() -> str:
-    """A second loopback address of this test process's own."""
-    first, rest = own_address().split(".", 2)[1:]
-    return f"127.{int(first) + 64}.{rest}"
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from burstd.render.lsyncd import HELD, MirrorConfig, admits_core, lua
-from tests.sshd_process import free_port, key_pair, sshd
+from tests.haproxy_process import free_port
+from tests.sshd_process import key_pair, sshd
 from tests.waiting import wait_until
 from tests.web import own_address
 
