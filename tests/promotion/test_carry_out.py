@@ -190,7 +190,6 @@ def test_killed_or_failing_anywhere_it_converges_and_never_promotes_unfenced(
         Chance(pair.record, chances),
         Chance(pair.fence, chances) if order.fence else None,
     )
-    refused = 0
     for _ in range(len(draws) + 3):
         with suppress(Killed, BurstdError):
             carry_out(doors, order, pair.hear, pause=0.0, patience=0.0)
@@ -200,7 +199,6 @@ def test_killed_or_failing_anywhere_it_converges_and_never_promotes_unfenced(
             assert record.fence is not None
             assert pair.listener.read().fenced
             assert pair.database.applied >= 10 + behind
-        refused += record is None
     allowed = dead or order.force or (order.fence and not order.unattended)
     if allowed:
         assert pair.finished
