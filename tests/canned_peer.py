@@ -18,6 +18,7 @@ class CannedPeer:
     """What `canned_peer` yields.
 
     Attributes:
+        name: as a server's line of HAProxy needs one.
         requests: the heads of all requests so far.
         answer: assign another one to change it.
     """
@@ -25,6 +26,7 @@ class CannedPeer:
     def __init__(self, answer: Answer) -> None:
         self.requests: list[str] = []
         self.answer = answer
+        self.name = "canned"
         self.host = own_address()
         self.port = 0
 

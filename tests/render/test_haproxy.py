@@ -70,9 +70,11 @@ defaults
     log global
     option httplog
     option dontlognull
-    retries 3
+    retries 4
     # A request whose server is gone goes to another one. Without it HAProxy 2.6 can crash when a server is deleted.
     option redispatch
+    # What only reads is asked again where a server died before its answer; what may have changed something is not.
+    retry-on conn-failure empty-response
     # At a reload a client that waits with an open connection gets one more answer, instead of a closed door.
     option idle-close-on-response
     timeout connect 2000ms
@@ -95,8 +97,9 @@ backend app_cluster
     option allbackups
     option httpchk GET /
     http-check expect status 200
-    server core-oslo-01 10.0.0.5:80 weight 100 check inter 1000ms rise 2 fall 3
-    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 200 check inter 1000ms rise 2 fall 3
+    http-request disable-l7-retry unless METH_GET
+    server core-oslo-01 10.0.0.5:80 weight 100 check inter 1000ms rise 2 fall 3 observe layer4 error-limit 2 on-error mark-down
+    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 200 check inter 1000ms rise 2 fall 3 observe layer4 error-limit 2 on-error mark-down
 """
     )
 
@@ -125,8 +128,9 @@ def test_spillover_sends_to_the_cloud_what_the_core_has_no_room_for() -> None:
     balance roundrobin
     option httpchk GET /
     http-check expect status 200
-    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 1000ms rise 2 fall 3
-    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 16 check inter 1000ms rise 2 fall 3
+    http-request disable-l7-retry unless METH_GET
+    server core-oslo-01 10.0.0.5:80 weight 100 maxconn 16 check inter 1000ms rise 2 fall 3 observe layer4 error-limit 2 on-error mark-down
+    server core-oslo-02 10.0.0.6:8080 weight 50 maxconn 16 check inter 1000ms rise 2 fall 3 observe layer4 error-limit 2 on-error mark-down
 """
     )
     assert (
@@ -138,6 +142,7 @@ def test_spillover_sends_to_the_cloud_what_the_core_has_no_room_for() -> None:
     option allbackups
     option httpchk GET /
     http-check expect status 200
+    http-request disable-l7-retry unless METH_GET
 """
     )
 
@@ -189,7 +194,10 @@ def test_haproxy_accepts_it_as_a_service(tmp_path: Path) -> None:
 
 def test_an_ipv6_core_is_accepted(tmp_path: Path) -> None:
     config = of(CoreLine("core", "2001:db8::5"))
-    assert "server core [2001:db8::5]:80 weight 100 check inter 1000ms rise 2 fall 3" in lines(config)
+    assert (
+        "server core [2001:db8::5]:80 weight 100 check inter 1000ms rise 2 fall 3 observe layer4 error-limit 4 on-error mark-down"
+        in lines(config)
+    )
     accepted(render(config), tmp_path)
 
 
@@ -242,7 +250,7 @@ def test_a_database_without_a_replica_has_its_primary_alone() -> None:
 
 
 def test_a_core_that_comes_back_gets_its_share_little_by_little_in_every_backend() -> None:
-    assert sum(line.endswith("fall 3 slowstart 60000ms") for line in lines(replace(SEVERAL, slow_start=60.0))) == len(CORES) + len(FILES)
+    assert sum(line.endswith("mark-down slowstart 60000ms") for line in lines(replace(SEVERAL, slow_start=60.0))) == len(CORES) + len(FILES)
     assert not any("slowstart" in line for line in lines(SEVERAL))
 
 

@@ -114,7 +114,7 @@ class HAProxyConfig:
     chroot: str | None = None
     log: str | None = None
     maxconn: int = 4096
-    retries: int = 3
+    retries: int = 4
     check_interval: float = 1.0
     connect_timeout: float = 2.0
     client_timeout: float = 50.0
@@ -179,6 +179,8 @@ def _defaults(config: HAProxyConfig) -> Iterator[str]:
     yield f"retries {config.retries}"
     yield "# A request whose server is gone goes to another one. Without it HAProxy 2.6 can crash when a server is deleted."
     yield "option redispatch"
+    yield "# What only reads is asked again where a server died before its answer; what may have changed something is not."
+    yield "retry-on conn-failure empty-response"
     yield "# At a reload a client that waits with an open connection gets one more answer, instead of a closed door."
     yield "option idle-close-on-response"
     yield f"timeout connect {_time(config.connect_timeout)}"
@@ -228,7 +230,9 @@ def _core(config: HAProxyConfig, backend: BackendConfig) -> Iterator[str]:
     yield from _check(config)
     for core in backend.cores:
         limit = "" if core.maxconn is None else f" maxconn {core.maxconn}"
-        check = _check_words(config) + (f" slowstart {_time(config.slow_start)}" if config.slow_start else "")
+        check = f"{_check_words(config)} {_mark_down(config, backend)}" + (
+            f" slowstart {_time(config.slow_start)}" if config.slow_start else ""
+        )
         yield f"server {core.name} {_host(core.address)}:{core.port} weight {core.weight}{limit} {check}"
 
 
@@ -264,10 +268,20 @@ def _overflow(config: HAProxyConfig) -> Iterator[str]:
 def _check(config: HAProxyConfig) -> Iterator[str]:
     yield f"option httpchk GET {config.check_path}"
     yield "http-check expect status 200"
+    yield "http-request disable-l7-retry unless METH_GET"
 
 
 def _check_words(config: HAProxyConfig) -> str:
     return f"check inter {_time(config.check_interval)} rise 2 fall 3"
+
+
+def _mark_down(config: HAProxyConfig, backend: BackendConfig) -> str:
+    """A core server that refuses connections is DOWN after so few that the last try of a request still comes to the standby.
+
+    When all are killed at once the tries of a request go round among them without a pause: in the lab 22 of 30 requests were lost,
+    each within milliseconds, until three checks had failed.
+    """
+    return f"observe layer4 error-limit {max(1, config.retries // len(backend.cores))} on-error mark-down"
 
 
 def _host(address: str) -> str:

@@ -159,7 +159,9 @@ class HaproxySettings(Section):
         _MAIN.maxconn, "Connection limit of each burst server; needed where the core servers have one.", example=200, ge=1
     )
     check_interval: v.Seconds = key(1.0, "Between two health checks of a burst server.", gt=0)
-    retries: v.Attempts = key(3, "The `retries` of haproxy.cfg: removals on HAProxy 2.x wait for them.", ge=0, le=100)
+    retries: v.Attempts = key(
+        4, "The `retries` of haproxy.cfg: two for each core server or more; removals on HAProxy 2.x wait for them.", ge=0, le=100
+    )
     deadline: v.Seconds = key(2.0, "For one exchange with the socket.", gt=0)
 
 
