@@ -73,7 +73,9 @@ HELD = "25"
 
 UNIT = "lsyncd@{}.service"
 HOST_KEY = re.compile(r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/]{32,}={0,3}")
-STARTED = "--- Startup ---"
+BEGUN = re.compile(r"--- (?:Startup|OVERFLOW|HUP) ")
+"""A first run begins, or soon will: lsyncd starts anew in the same process when inotify has dropped events, and on SIGHUP."""
+
 SYNCED = re.compile(r"Startup of .* finished\.")
 TROUBLE = re.compile(r"error|denied|refused|fail|timed out|no route|unreachable|verification|lost connection", re.IGNORECASE)
 
@@ -353,10 +355,9 @@ class Mirror:
         """What is known of a target, before anything of it is changed."""
         state, invocation = unit.get("ActiveState", "inactive"), unit.get("InvocationID", "")
         text, words = tail(self.state / f"{address}.log"), tail(self.state / f"{address}.err")
-        run = text.rpartition(STARTED)[2]
+        run = BEGUN.split(text)[-1]
         known = bool(invocation) and self.memory["runs"].get(address) == invocation
-        # lsyncd starts anew in the same process, too, when inotify has dropped events: what counts is the last start, as far as it is seen.
-        synced = state == "active" and (SYNCED.search(run) is not None or (known and STARTED not in text))
+        synced = state == "active" and (SYNCED.search(run) is not None or (known and not BEGUN.search(text)))
         if synced:
             self.memory["runs"][address] = invocation
             self.memory["once"] = sorted({*self.memory["once"], address})
