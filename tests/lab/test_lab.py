@@ -63,7 +63,7 @@ def test_the_hosts_boot_systemd_and_nothing_in_them_has_failed(up: None) -> None
 def test_each_host_has_a_load_average_of_its_own_from_the_unmodified_exporter(up: None) -> None:
     burn = subprocess.Popen(container.inside(CORE_1.name, "timeout", "60", "sh", "-c", "while :; do :; done & while :; do :; done & wait"))
     try:
-        loaded = wait_until(lambda: (container.load1(CORE_1.name) or 0.0) > 0.4, "core-oslo-01 is loaded", within=60, every=2.0)  # noqa: F841 - waited for
+        wait_until(lambda: (container.load1(CORE_1.name) or 0.0) > 0.4, "core-oslo-01 is loaded", within=60, every=2.0)
         assert (container.load1(CORE_1.name) or 0.0) > 2 * (container.load1(CORE_2.name) or 0.0)
     finally:
         burn.terminate()
