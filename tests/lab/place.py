@@ -155,9 +155,12 @@ def run(words: Sequence[str], **options: Any) -> str:
     """Run a program to its end; what it printed.
 
     Raises:
-        Failed: it did not succeed; with its last words.
+        Failed: it did not succeed, with its last words; or it did not end in time, where `timeout` is one of the options.
     """
-    done: subprocess.CompletedProcess[str] = subprocess.run(words, check=False, capture_output=True, text=True, **options)
+    try:
+        done: subprocess.CompletedProcess[str] = subprocess.run(words, check=False, capture_output=True, text=True, **options)
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"{' '.join(words)[:200]}: did not end within {error.timeout:g} s") from error
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-3:]
         raise Failed(f"{' '.join(words)[:200]}: exit code {done.returncode}: {' / '.join(last)}")

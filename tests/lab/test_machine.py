@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.lab import cgroups, machine, pages
+from tests.lab import cgroups, machine, pages, place
 from tests.lab.__main__ import LACKING, PROOFS, main
 from tests.lab.drill import run
 from tests.lab.drill.observer import Answer, Observation
@@ -53,3 +53,8 @@ def test_an_observation_is_normal_after_the_last_request_that_was_not() -> None:
     assert Observation(answers).normal_after(1.0, {"b"}) == pytest.approx(2.1)
     assert Observation(answers).normal_after(4.0, {"b"}) == 0.0
     assert Observation(answers).normal_after(0.0, {"a"}) is None
+
+
+def test_a_program_that_does_not_end_in_time_has_failed_in_one_line() -> None:
+    with pytest.raises(place.Failed, match=r"^tail -f /dev/null: did not end within 0\.1 s$"):
+        place.run(["tail", "-f", "/dev/null"], timeout=0.1)
