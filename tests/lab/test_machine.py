@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from tests.lab import cgroups, machine, pages, place
 from tests.lab.__main__ import LACKING, PROOFS, main
-from tests.lab.drill import run
+from tests.lab.drill import content, gateway, run
 from tests.lab.drill.observer import Answer, Observation
 
 
@@ -58,3 +59,9 @@ def test_an_observation_is_normal_after_the_last_request_that_was_not() -> None:
 def test_a_program_that_does_not_end_in_time_has_failed_in_one_line() -> None:
     with pytest.raises(place.Failed, match=r"^tail -f /dev/null: did not end within 0\.1 s$"):
         place.run(["tail", "-f", "/dev/null"], timeout=0.1)
+
+
+def test_a_lag_that_nobody_knows_is_no_lag_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = [{"name": "burst-1", "content_lag_seconds": None}, {"name": "burst-2", "content_lag_seconds": 2.5}]
+    monkeypatch.setattr(gateway, "burstd", lambda *_words: json.dumps({"instances": told}))
+    assert (content._lag("burst-1"), content._lag("burst-2"), content._lag("burst-3")) == ([], [2.5], [])

@@ -34,24 +34,28 @@ def prove(report: Report) -> None:
     gateway.set_key("fleet", "unhealthy_after", '"10m"')
     gateway.set_key("content", "max_drift", '"10m"')
     gateway.burstd("scale", "--to", "2", "--for", "20m", "--reason", "drill content")
-    with _news():
-        pair = wait_until(_two, "two instances are in service", within=240, every=2.0)
-        _dark_minute(report, *pair)
-        gateway.set_key("content", "max_drift", f'"{MAX_DRIFT:g}s"')
-        _stale(report, pair[0])
-    gateway.burstd("scale", "--auto")
-    gateway.set_key("content", "max_drift", '"1m"')
-    gateway.set_key("fleet", "unhealthy_after", '"30s"')
+    try:
+        with _news():
+            pair = wait_until(_two, "two instances are in service", within=240, every=2.0)
+            _dark_minute(report, *pair)
+            gateway.set_key("content", "max_drift", f'"{MAX_DRIFT:g}s"')
+            _stale(report, pair[0])
+    finally:
+        gateway.burstd("scale", "--auto")
+        gateway.set_key("content", "max_drift", '"1m"')
+        gateway.set_key("fleet", "unhealthy_after", '"30s"')
     gateway.empty()
 
 
 def _dark_minute(report: Report, dark: dict[str, Any], other: dict[str, Any]) -> None:
     wan.order(place.CONTROL, "cut", name=dark["name"])
-    end, worst = time.monotonic() + DARK, 0.0
+    end = time.monotonic() + DARK
     _write("/late.txt", "written while it was dark")
+    lags: list[float] = []
     while time.monotonic() < end:
-        worst = max(worst, _lag(other["name"]))
-    report.note(PROOF, "a target is dark for a minute, the other never notices", f"it was at most {worst:.0f} s behind", ok=worst < LAG)
+        lags += _lag(other["name"])
+    told = f"it was at most {max(lags):.0f} s behind" if lags else "nobody knows how far behind it was"
+    report.note(PROOF, "a target is dark for a minute, the other never notices", told, ok=bool(lags) and max(lags) < LAG)
     unseen = not _has(other, "/late.txt")
     wan.order(place.CONTROL, "heal", name=dark["name"])
     healed = time.monotonic()
@@ -102,11 +106,10 @@ def _serving() -> set[str]:
     return {str(each["name"]) for each in gateway.instances("in_service")}
 
 
-def _lag(name: str) -> float:
-    for each in json.loads(gateway.burstd("content", "status", "--json"))["instances"]:
-        if each["name"] == name and each["content_lag_seconds"] is not None:
-            return float(each["content_lag_seconds"])
-    return 0.0
+def _lag(name: str) -> list[float]:
+    """Seconds by which it is behind the core; none where that is not known at the moment."""
+    told = json.loads(gateway.burstd("content", "status", "--json"))["instances"]
+    return [each["content_lag_seconds"] for each in told if each["name"] == name and each["content_lag_seconds"] is not None]
 
 
 def _write(path: str, text: str) -> None:
