@@ -30,6 +30,7 @@ class Instances:
 
         def fill(layer: Path) -> None:
             if machine.id in self._gone:
+                container.clear(machine.name)  # its record and its folders: nobody asks for it any more
                 raise AssertionError("given back before it was made")
             seed = layer / SEED
             seed.mkdir(parents=True)

@@ -103,7 +103,7 @@ def main() -> None:
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    os.wait()
+    workers.remove(os.wait()[0])  # one has died: the others go, and systemd starts all of them anew
     stop()
 
 
