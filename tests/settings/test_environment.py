@@ -103,10 +103,6 @@ def test_a_list_that_is_no_json_list_of_tables_is_refused_without_its_content(tm
     assert " = " not in line
 
 
-def test_the_labs_own_variable_is_no_setting(tmp_path: Path) -> None:
-    assert loaded(tmp_path, MINIMAL, {"BURSTD_LAB": "/usr/local/bin/failover"}) == loaded(tmp_path, MINIMAL)
-
-
 def test_positions_have_no_gap(tmp_path: Path) -> None:
     (line,) = refused(tmp_path, MINIMAL, {"BURSTD_POOL__7__NAME": "x"})
     assert line.startswith("pool: expected tables headed [[pool]], in the environment numbered from 0 without a gap")

@@ -150,6 +150,8 @@ def test_a_value_that_its_key_cannot_have_is_refused_with_value_expectation_and_
         ("pool", "destroy_deadline", "-1"),
         ("pool", "check_path", '"health"'),
         ("pool", "check_path", '"/a b"'),
+        ("pool", "check_path", '"/a;b"'),
+        ("pool", "check_path", '"/a{b}"'),
         ("pool", "tags", '{ "a b" = "c" }'),
         ("pool", "tags", '{ burstd-owner = "me" }'),
         ("pool", "tags", r'{ a = "b\n" }'),

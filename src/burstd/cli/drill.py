@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -20,9 +19,6 @@ from burstd.errors import AskOperator, BurstdError
 
 if TYPE_CHECKING:
     from rich.status import Status
-
-LAB_VARIABLE: Final = "BURSTD_LAB"
-"""As burstd.settings has it: the program that rehearses a failover. Nothing but the lab sets it."""
 
 _REFRESH: Final = 0.5
 _PATIENCE: Final = 60.0
@@ -49,10 +45,12 @@ def drill(client: Client, *, what: str, pool: str | None, wait: bool, as_json: b
     meanwhile, it is taken into service instead. It exits with 1 where a step has failed or the drill ended early, and says which and why.
     Ctrl-C leaves it running. `[drill] cron` starts one by itself.
 
-    `failover` cuts the core off, so it is rehearsed in the lab alone (script/lab drill).
+    `failover` cuts the core off, so it is rehearsed in the lab alone (script/lab drill dark).
     """
     if what == "failover":
-        return _failover()
+        raise AskOperator(
+            "drill failover: it cuts the core off, which nobody rehearses in production; `script/lab drill dark` does it in the lab"
+        )
     before = _at(client.get("/v1/status"))
     sentence = client.post("/v1/drill", {"pool": pool, "owner": login()})
     if not as_json:
@@ -69,17 +67,6 @@ def drill(client: Client, *, what: str, pool: str | None, wait: bool, as_json: b
         raise
     click.echo(json.dumps(found, indent=2) if as_json else _end(found))
     return 0 if found["outcome"] == "done" else 1
-
-
-def _failover() -> int:
-    program = os.environ.get(LAB_VARIABLE)
-    if not program:
-        raise AskOperator(
-            "drill failover: it cuts the core off, which nobody rehearses in production; `script/lab drill` does it in the lab"
-        )
-    import subprocess
-
-    return subprocess.run([program, "failover"], check=False).returncode  # noqa: S603 - the lab's own program, no shell
 
 
 def _at(status: Document) -> float | None:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 FILE_VARIABLE: Final = "BURSTD_CONFIG"
-LAB_VARIABLE: Final = "BURSTD_LAB"
-"""Set in the lab alone: the program that rehearses a failover there (`burstd.cli.drill`)."""
 """Names the settings file; the one variable with our prefix that is no setting."""
 
 
@@ -73,10 +71,10 @@ class Environment:
 
 
 def read_environment(environ: Mapping[str, str]) -> Environment:
-    """Every `BURSTD_*` but the one that names the file, and the lab's own."""
+    """Every `BURSTD_*` but the one that names the file."""
     variables, problems = {}, []
     for name in sorted(environ):
-        if not name.upper().startswith(PREFIX) or name in {FILE_VARIABLE, LAB_VARIABLE}:
+        if not name.upper().startswith(PREFIX) or name == FILE_VARIABLE:
             continue
         parts = name[len(PREFIX) :].lower().split(NESTED)
         path: KeyPath = tuple(int(part) if part.isdecimal() else part for part in parts)

@@ -312,7 +312,8 @@ OptionalCron = Annotated[
 ]
 Zone = Annotated[str, AfterValidator(_zone), Kind("the IANA name of a time zone")]
 Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]
-CheckPath = Annotated[str, _matching(r"/[!-~]*"), Kind("a path that starts with / and has no spaces")]
+CheckPath = Annotated[str, _matching(r"/[A-Za-z0-9/._~%?=&+@:,!-]*"), Kind("a path that starts with /, of the characters of a URL")]
+"""Also written into haproxy.cfg and into web servers' files, where quotes, braces and semicolons would say something else."""
 
 Absolute = Annotated[str, _matching(r"(/[A-Za-z0-9_.-]+)+"), Kind("an absolute path of letters, digits, dash, underscore, dot and slash")]
 Anchored = Annotated[Path, BeforeValidator(_anchored), Kind("a path")]

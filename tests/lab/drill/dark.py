@@ -71,10 +71,10 @@ def _round(report: Report, how: str, dark: Callable[[], None], light: Callable[[
         database.tell(report, f"{how}: ", set(writes.acknowledged), said, semi_sync=semi_sync)
         with writing(SECOND) as later:
             database.wait_for_writes(later)
-        back = time.monotonic()
-        light()
-        _wait_for_cores()
-        database.tell_of_the_return(report, f"{how}: ")
+            back = time.monotonic()
+            light()
+            _wait_for_cores()
+            database.tell_of_the_return(report, f"{how}: ", later)
         _pause(10.0)
     _tell(report, how, seen, gone, back)
 

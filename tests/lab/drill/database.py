@@ -69,12 +69,12 @@ def tell(report: Report, how: str, acknowledged: set[int], said: dict[str, Any],
         report.note(PROOF, f"{how}under async, db promote says how many are lost, and is right", told, ok=ok)
 
 
-def tell_of_the_return(report: Report, how: str) -> None:
-    """The old primary is back: who serves, and may it write?"""
+def tell_of_the_return(report: Report, how: str, later: Writes) -> None:
+    """The old primary is back, under clients who go on writing: who serves, and does it get any of their writes?"""
     fenced = wait_until(lambda: (found := ask())["primary"]["read_only"] and found, "the old primary is read-only", within=90, every=2.0)
-    before = rows(CORE_1)
+    wait_for_writes(later)
     verdict = json.loads(gateway.burstd("db", "rejoin", "--json"))
-    serving, written = fenced["serving"], rows(CORE_1) - before
+    serving, written = fenced["serving"], rows(CORE_1) & set(later.acknowledged)
     comes_back = "can follow" if verdict["follows"] else "must be filled anew"
-    told = f"the listener serves {', '.join(serving)}; the old primary is read-only, and {comes_back}"
+    told = f"the listener serves {', '.join(serving)}; the old primary is read-only, has {len(written)} newer writes, and {comes_back}"
     report.note(PROOF, f"{how}Oslo returns: no split brain", told, ok=serving == ["replica"] and not written)
