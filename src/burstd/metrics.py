@@ -37,8 +37,8 @@ from burstd.model.turn import Turn
 from burstd.plan.invariants import INVARIANTS as CHECKED
 from burstd.plan.rehearsals import recollect
 
-INVARIANTS: Final = (*CHECKED, "override_end", "residency", "fixpoint")
-"""All ten of the design: what every plan is checked for, and the three that tests and the settings' own checks hold up."""
+INVARIANTS: Final = (*CHECKED, "override_end", "fixpoint")
+"""All ten of the design: what every plan is checked for, and the two that tests hold up."""
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets of a cycle's length: an idle one takes milliseconds, one that waits for a dead exporter its whole deadline."""

@@ -43,6 +43,7 @@ fallback_after = "7m"
 on_core_loss = 4
 backoff = 33
 backoff_max = "1h"
+countries = ["NO", "IE"]
 
 [load]
 scale_out_above = 5.0
@@ -87,6 +88,8 @@ check_path = "/health"
 metrics_port = 9101
 price = 0.0228
 currency = "EUR"
+country = "IE"
+max_rtt = "50ms"
 
 [content]
 core = "mirror@10.0.0.5"
@@ -105,7 +108,8 @@ fence_command = ["/usr/local/sbin/fence"]
 EXPECTED = Policy(
     owner="owner-1",
     fleet=FleetPolicy(
-        "surge", 1, 9, 0, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0, on_core_loss=4
+        "surge", 1, 9, 0, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0, on_core_loss=4,
+        countries=("NO", "IE"),
     ),
     load=LoadPolicy(
         5.0, 1.5, 10.0, 130.0, 61.0, 122.0, 302.0, 34.0, Aggregate.MAX, per_cpu=True,
@@ -121,7 +125,7 @@ EXPECTED = Policy(
     pools=(
         PoolPolicy(
             "dublin", "ami-1", "t3.small", "eu-west-1a", (("app", "shop"), ("team", "web")), "#cloud-config\n", 8080, "/health", 9101,
-            0.0228, "EUR",
+            0.0228, "EUR", "IE", 0.05,
         ),
     ),
     content=ContentPolicy(360.0, "/token"),

@@ -52,6 +52,7 @@ class FleetPolicy:
         on_core_loss: instances wanted in service while HAProxy sends no request to any core server; 0: hold what there is.
         backoff: a pool's first back-off after a failure; it doubles with each one in a row.
         backoff_max: the longest back-off.
+        countries: where instances may be, by ISO 3166-1; empty: anywhere.
     """
 
     name: str = "burst"
@@ -73,6 +74,7 @@ class FleetPolicy:
     backoff: float = 30.0
     backoff_max: float = 1800.0
     on_core_loss: int = 0
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,8 @@ class PoolPolicy:
         metrics_port: the instances' node_exporter; None: not read.
         price: of one instance for one hour, above 0; None: unknown.
         currency: of the price, by ISO 4217; None only where the price is None.
+        country: where it is, by ISO 3166-1; None: the settings do not say.
+        max_rtt: longest round trip to an instance that may join, seconds; None: it is not measured.
     """
 
     name: str
@@ -186,6 +190,8 @@ class PoolPolicy:
     metrics_port: int | None = 9100
     price: float | None = None
     currency: str | None = None
+    country: str | None = None
+    max_rtt: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ class FleetSettings(Section):
     min: v.Instances = key(_FLEET.minimum, "Fewest instances in service.", ge=0)
     # 1,000 is what HAProxy 2.6 takes from one connection within a moment; more than that is a slip of the hand and a bill.
     max: v.Instances = key(_FLEET.maximum, "Most instances that may ever exist, standbys and unknown ones counted.", ge=0, le=1000)
+    countries: v.Countries = key(
+        _FLEET.countries,
+        "Countries in which instances may be; a pool elsewhere is never bought from. Empty: anywhere.",
+        example=["NO", "IE"],
+    )
     standby: v.Instances = key(_FLEET.standby, "More, kept ready as HAProxy's `backup`: the first to go into service.", ge=0)
     max_step: v.Instances = key(_FLEET.max_step, "Most launches, and most destroys, in one cycle.", ge=1)
     poll_interval: v.Seconds = key(_FLEET.poll_interval, "Time from one cycle to the next.", gt=0)

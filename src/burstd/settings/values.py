@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Se
 
 from burstd.durations import EXPECTED as A_DURATION
 from burstd.durations import parse_duration
+from burstd.model.countries import CODES
 
 SOCKET_PATH_BYTES: Final = 107
 """What Linux's `sun_path` holds beside its closing NUL (unix(7))."""
@@ -147,6 +148,12 @@ def _zone(text: str) -> str:
     return text
 
 
+def _country(text: str) -> str:
+    if text not in CODES:
+        raise Refused("ISO calls it GB" if text == "UK" else "no country has these letters")
+    return text
+
+
 def _mode(text: str) -> str:
     bits = int(text, 8) if re.fullmatch(r"0?[0-7]{3}", text) else None
     if bits is None:
@@ -167,6 +174,11 @@ def _weight(value: object) -> object:
 
 def _optional_weight(value: object) -> object:
     return None if value in ("", "none", None) else _weight(value)
+
+
+def _optional_duration(value: object) -> float | None:
+    none = value is None or (value in (0, "0", "", "none") and not isinstance(value, bool))
+    return None if none else parse_duration(value)
 
 
 def _anchored(value: object, info: ValidationInfo) -> object:
@@ -240,6 +252,7 @@ _PLAIN_WORD: Final = r"""[^\s"'\\#$\x00-\x1f\x7f]+"""
 _HAPROXY_NAME: Final = "a name of letters, digits, dash, underscore, dot or colon, without spaces"
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Kind(A_DURATION, "seconds")]
+OptionalSeconds = Annotated[float | None, BeforeValidator(_optional_duration), Kind(f"{A_DURATION}, or 0 for none", "seconds")]
 LoadUnits = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "load units")]
 Ratio = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "ratio")]
 Price = Annotated[
@@ -282,6 +295,9 @@ OptionalWords = Annotated[
 ]
 OptionalAddress = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_address), Kind("an IP address")]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,63}"), Kind("a name of letters, digits, dash, underscore or dot, without spaces")]
+Country = Annotated[str, AfterValidator(_country)]
+Countries = Annotated[tuple[Country, ...], Kind('a list of countries in two capital letters of ISO 3166-1, such as ["NO", "IE"]')]
+OptionalCountry = Annotated[Country | None, BeforeValidator(_blank_is_none), Kind('two capital letters of ISO 3166-1, such as "IE"')]
 GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
 UserName = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}"), Kind("the name of a user")]
 OptionalLogin = Annotated[

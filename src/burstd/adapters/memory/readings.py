@@ -1,4 +1,4 @@
-"""The `Load` and `Content` ports on the simulated world."""
+"""The `Load`, `Content` and `Distance` ports on the simulated world."""
 
 from __future__ import annotations
 
@@ -50,6 +50,30 @@ class MemoryLoad:
         if isinstance(level, Fault):
             return level
         return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds, level.idle_seconds)
+
+
+class MemoryDistance:
+    """The `Distance` port: a machine is as far away as its instance or its pool was put.
+
+    Attributes:
+        seconds: by the name of an instance, or of a pool, the round trip, or a fault; who is not in it is next door.
+    """
+
+    def __init__(self, world: MemoryWorld) -> None:
+        """Ask the machines of `world`."""
+        self.seconds: dict[str, float | Fault] = {}
+        self._world = world
+
+    def round_trips(self, instances: Sequence[tuple[Instance, PoolPolicy]]) -> Mapping[str, float | Fault]:
+        """By operation: the round trip, else what is wrong."""
+        return {each.operation: self._trip(each) for each, _ in instances}
+
+    def _trip(self, instance: Instance) -> float | Fault:
+        if instance.address is None:
+            return Fault(instance.name, FaultKind.MISSING, "has no address yet")
+        if not self._world.serves(instance.address):
+            return Fault(instance.name, FaultKind.UNREACHABLE, "no round trip: refused: nothing listens on that port")
+        return self.seconds.get(instance.name, self.seconds.get(instance.pool, 0.001))
 
 
 class MemoryContent:
