@@ -143,7 +143,10 @@ class Calendar(Protocol):
     """The schedules' windows, and the hours of the drills."""
 
     def windows(self, now: float) -> Sequence[Window]:
-        """Those open at `now` (seconds on the daemon's timeline), and those that open within their schedule's lead. Never raises."""
+        """Those open at `now` (seconds on the daemon's timeline), and of those that open later the ones that matter soon. Never raises.
+
+        Soon: within `HORIZON`, or the schedule's own lead where that is longer.
+        """
         ...
 
     def drill_due(self, now: float) -> float | None:

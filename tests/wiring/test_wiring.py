@@ -199,9 +199,13 @@ def test_a_reload_follows_the_schedules(tmp_path: Path, good: Document) -> None:
         assert list(wiring.ports.calendar.windows(now)) == []
         good["schedule"] = [{"name": "always", "cron": "* * * * *", "minimum": 2, "duration": "1h", "lead": 0}]
         wiring.rewire(settings(tmp_path, good))
-        (window,) = wiring.ports.calendar.windows(now)
+        window, following = wiring.ports.calendar.windows(now)
+        assert (window.lead, following.lead) == (0.0, 0.0)
         assert (window.name, window.minimum, window.closes_at - window.opens_at) == ("always", 2, 3600)
-        assert now - 60 < window.opens_at <= now
+        assert now - 60 < window.opens_at <= now < following.opens_at
+        del good["schedule"][0]["lead"]
+        wiring.rewire(settings(tmp_path, good))
+        assert [each.lead for each in wiring.ports.calendar.windows(now)] == [None, None]
 
 
 def test_a_reload_follows_the_hours_of_the_drills(tmp_path: Path, good: Document) -> None:

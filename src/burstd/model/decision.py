@@ -132,6 +132,7 @@ class Memory:
         weights: by backend, the weights decided last; empty before the first.
         cores_out: HAProxy's status of each core server out of rotation, when it was last read.
         boots: by pool, how long the last instances took from their create into service, oldest first.
+        windows: (schedule, opening) of the windows that were in force in the last cycle: what was taken up is not put down again.
         core_lost_since: since when no core server takes traffic in HAProxy; None while one does.
         mirror: what the last cycle knew of the content's mirror; None: nothing.
         database: of the database.
@@ -155,6 +156,7 @@ class Memory:
     weights: Mapping[str, int] = field(default_factory=dict)
     cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
     boots: Mapping[str, tuple[Boot, ...]] = field(default_factory=dict)
+    windows: frozenset[tuple[str, float]] = frozenset()
     core_lost_since: float | None = None
     mirror: MirrorView | None = None
     database: DatabaseMemory = field(default_factory=DatabaseMemory)

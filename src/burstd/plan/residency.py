@@ -14,12 +14,11 @@ from burstd.model.snapshot import Snapshot
 
 def outside(policy: Policy, pool: str) -> str:
     """Why nothing may be provisioned in that pool, in words; empty where it may. A pool that says no country is in none that is allowed."""
-    countries = policy.fleet.countries
     found = policy.pool(pool)
-    country = found.country if found else None
-    if not countries or country in countries:
+    if policy.allows(found):
         return ""
-    return f"pool {pool} is in {country or 'no known country'}, outside of fleet.countries ({', '.join(countries)})"
+    country = (found and found.country) or "no known country"
+    return f"pool {pool} is in {country}, outside of fleet.countries ({', '.join(policy.fleet.countries)})"
 
 
 def too_far(snapshot: Snapshot, policy: Policy, instance: Instance) -> str:

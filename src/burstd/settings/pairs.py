@@ -173,6 +173,9 @@ def _schedule(settings: Settings) -> Iterator[Problem]:
     schedules = settings.schedule
     yield from _twice([each.name for each in schedules], [("schedule", number, "name") for number in range(len(schedules))])
     for number, schedule in enumerate(schedules):
+        if schedule.cron is None and not schedule.at:
+            paths = (("schedule", number, "cron"), ("schedule", number, "at"))
+            yield Problem(paths, "hours by cron, dates, or both", 'write for example cron = "0 8 * * 1-5", or at = ["2026-12-24 08:00"]')
         if schedule.minimum > settings.fleet.max:
             yield Problem(
                 (("schedule", number, "minimum"), ("fleet", "max")), "minimum to be at most fleet.max", "lower minimum, or raise fleet.max"

@@ -172,11 +172,18 @@ class ScheduleSettings(Section):
     """Instances wanted at certain hours whatever the load, one table each; where windows overlap the highest minimum counts."""
 
     name: v.PoolName = key(..., "Your name for it.", example="sale")
-    cron: v.Cron = key(..., "When a window opens: minute, hour, day of the month, month, day of the week.", example="0 8 * * 1-5")
-    zone: v.Zone = key("UTC", "Time zone of cron.", example="Europe/Oslo")
+    cron: v.OptionalCron = key(
+        None, "When a window opens: minute, hour, day of the month, month, day of the week; none: only at the dates.", example="0 8 * * 1-5"
+    )
+    at: v.Dates = key((), "Dates at which a window opens once, beside those of cron.", example=["2026-12-24 08:00"])
+    zone: v.Zone = key("UTC", "Time zone of cron and of the dates.", example="Europe/Oslo")
     minimum: v.Instances = key(..., "Fewest instances while the window is open.", example=2, ge=1)
     duration: v.Seconds = key(..., "How long a window stays open, in real time.", example="12h", gt=0)
-    lead: v.Seconds = key(180.0, "How long before a window opens its instances are launched.")
+    lead: v.Lead = key(
+        "auto",
+        'How long before a window opens its instances are launched; "auto": as long as four of five boots of the pool took at most, and 3m '
+        "until one was seen.",
+    )
 
 
 class RenderSettings(Section):

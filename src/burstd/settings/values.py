@@ -140,6 +140,27 @@ def _cron(text: str) -> str:
     return text
 
 
+def _dates(value: object) -> object:
+    """One date or a list of them, as texts or as TOML's own local date-times."""
+    return tuple(map(_date, value if isinstance(value, list | tuple) else [value]))
+
+
+def _date(value: object) -> str:
+    try:
+        date = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+    except ValueError as error:
+        raise Refused("no such day or hour") from error
+    if not isinstance(date, datetime) or (isinstance(value, str) and not re.search(r"[T ]\d", value)):
+        raise Refused("day and hour are needed")
+    if date.tzinfo is not None:
+        raise Refused("zone says where, so it has no offset")
+    return date.isoformat(" ", "minutes")
+
+
+def _lead(value: object) -> object:
+    return value if value == "auto" else parse_duration(value)
+
+
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -326,6 +347,8 @@ OptionalCron = Annotated[
     AfterValidator(lambda text: text and _cron(text)),
     Kind('five cron fields such as "0 8 * * mon-fri"'),
 ]
+Dates = Annotated[tuple[str, ...], BeforeValidator(_dates), Kind('a local date and hour such as "2026-12-24 08:00", or a list of them')]
+Lead = Annotated[float | Literal["auto"], BeforeValidator(_lead), Kind(f'"auto", or {A_DURATION}', "seconds")]
 Zone = Annotated[str, AfterValidator(_zone), Kind("the IANA name of a time zone")]
 Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]
 CheckPath = Annotated[str, _matching(r"/[!-~]*"), Kind("a path that starts with / and has no spaces")]

@@ -187,7 +187,8 @@ def core_of(settings: Settings) -> Core | None:
 def calendar_of(settings: Settings) -> CronCalendar:
     """The schedules' windows, and the hours of the drills."""
     drill = settings.drill
-    return CronCalendar([Schedule(**dict(each)) for each in settings.schedule], (drill.cron, drill.zone) if drill.cron else None)
+    schedules = [Schedule(**{**dict(each), "lead": None if each.lead == "auto" else each.lead}) for each in settings.schedule]
+    return CronCalendar(schedules, (drill.cron, drill.zone) if drill.cron else None)
 
 
 def cloud_of(settings: Settings, pools: Sequence[CloudPool], owner: str, clock: Clock) -> LibcloudCloud:
