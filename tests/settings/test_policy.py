@@ -59,6 +59,7 @@ per_cpu = true
 steps = [{ ratio = 1.5, count = 2 }, { ratio = 2, count = 3 }]
 stale_after = 21
 absurd_above = 1000.0
+hold_useless = false
 
 [[core]]
 name = "core-1"
@@ -113,7 +114,7 @@ EXPECTED = Policy(
     ),
     load=LoadPolicy(
         5.0, 1.5, 10.0, 130.0, 61.0, 122.0, 302.0, 34.0, Aggregate.MAX, per_cpu=True,
-        steps=(Step(1.5, 2), Step(2.0, 3)), stale_after=21.0, absurd_above=1000.0,
+        steps=(Step(1.5, 2), Step(2.0, 3)), stale_after=21.0, absurd_above=1000.0, hold_useless=False,
     ),
     cores=(CoreServer("core-1", "http://10.0.0.5:9100/metrics", "web-1"),),
     routing=RoutingPolicy(

@@ -80,6 +80,7 @@ def explain(turn: Turn, policy: Policy) -> Document:
             "max": policy.fleet.maximum,
             "direction": decision.direction.name.lower(),
             "reasons": list(decision.reasons),
+            "held": decision.held and {"cause": str(decision.held.cause), "text": decision.held.text},
             "proposals": [
                 {"source": each.source, "direction": each.direction.name.lower(), "count": each.count, "reason": each.reason}
                 for each in decision.proposals

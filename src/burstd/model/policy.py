@@ -103,6 +103,7 @@ class LoadPolicy:
         steps: tiers in rising order; empty: one at a time.
         stale_after: a sample older than this is no sample.
         absurd_above: a load average beyond this is a fault, not a load.
+        hold_useless: hold where more servers would not help.
     """
 
     scale_out_above: float = 4.0
@@ -118,6 +119,7 @@ class LoadPolicy:
     steps: tuple[Step, ...] = ()
     stale_after: float = 20.0
     absurd_above: float = 100_000.0
+    hold_useless: bool = True
 
 
 class Mode(StrEnum):

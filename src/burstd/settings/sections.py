@@ -100,6 +100,10 @@ class LoadSettings(Section):
     )
     stale_after: v.Seconds = key(_LOAD.stale_after, "A sample older than this is no sample: burstd holds.", gt=0)
     absurd_above: v.LoadUnits = key(_LOAD.absurd_above, "A load average beyond this is a fault of the exporter, not a load.", gt=0)
+    hold_useless: bool = key(
+        default=_LOAD.hold_useless,
+        meaning="Buy nothing on account of the load where more servers would not help (docs/usefulness.md); false: buy anyway.",
+    )
     deadline: v.Seconds = key(2.0, "For one reading of an exporter, from the connection to the last byte.", gt=0)
 
 

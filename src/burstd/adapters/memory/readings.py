@@ -19,6 +19,7 @@ class _Level:
     cpus: int | None
     busy_seconds: float | None
     idle_seconds: float | None
+    iowait_seconds: float | None
 
 
 class MemoryLoad:
@@ -29,11 +30,18 @@ class MemoryLoad:
         self._clock = clock
         self._levels: dict[str, _Level | Fault] = {}
 
-    def set(
-        self, name: str, load1: float, *, cpus: int | None = None, busy_seconds: float | None = None, idle_seconds: float | None = None
+    def set(  # noqa: PLR0913 - each is a figure of the page that is played
+        self,
+        name: str,
+        load1: float,
+        *,
+        cpus: int | None = None,
+        busy_seconds: float | None = None,
+        idle_seconds: float | None = None,
+        iowait_seconds: float | None = None,
     ) -> None:
         """From now on the target shows this load (load units) and these CPU seconds."""
-        self._levels[name] = _Level(load1, cpus, busy_seconds, idle_seconds)
+        self._levels[name] = _Level(load1, cpus, busy_seconds, idle_seconds, iowait_seconds)
 
     def fail(self, name: str, kind: FaultKind = FaultKind.UNREACHABLE) -> None:
         """From now on the target cannot be read."""
@@ -49,7 +57,7 @@ class MemoryLoad:
             return Fault(name, FaultKind.UNREACHABLE, "nobody has set its load")
         if isinstance(level, Fault):
             return level
-        return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds, level.idle_seconds)
+        return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds, level.idle_seconds, level.iowait_seconds)
 
 
 class MemoryDistance:
