@@ -9,6 +9,7 @@ from burstd.adapters.memory import (
     MemoryCalendar,
     MemoryCloud,
     MemoryContent,
+    MemoryDistance,
     MemoryGateway,
     MemoryLoad,
     MemoryMirror,
@@ -62,6 +63,7 @@ class Theatre:
         self.clock = Timeline(self.world.clock)
         self.load = MemoryLoad(self.clock)
         self.content = MemoryContent(self.world)
+        self.distance = MemoryDistance(self.world)
         self.gateway = MemoryGateway(self.world, CORES, is_ours=lambda name: is_server_name("burst", OWNER, name))
         self.roster = MemoryRoster(OWNER)
         self.calendar = MemoryCalendar()
@@ -84,7 +86,8 @@ class Theatre:
 
     def ports(self) -> Ports:
         """The doors of the burstd that is started next."""
-        return Ports(self.clock, self.load, self.content, self.gateway, self.cloud, self.roster, self.calendar, self.mirror)
+        doors = (self.clock, self.load, self.content, self.gateway, self.cloud, self.roster, self.calendar, self.mirror)
+        return Ports(*doors, distance=self.distance)
 
     def _operation(self) -> str:
         return f"{next(self._ids):010x}" + "0" * 22

@@ -21,7 +21,7 @@ from burstd.model.cloud import (
 )
 from burstd.model.content import MirrorTarget, MirrorView, TargetState, Token
 from burstd.model.database import DatabaseDecision, DatabaseMemory, DatabaseView
-from burstd.model.decision import Decision, Direction, Memory, Proposal
+from burstd.model.decision import Decision, Direction, Doubt, Futility, Memory, Proposal
 from burstd.model.drill import Drill, DrillOutcome, DrillStep, Rehearsals, StepState
 from burstd.model.event import Event
 from burstd.model.faults import Fault, FaultKind
@@ -197,6 +197,7 @@ def rich_turn(number: int = 2) -> Turn:
             direction=Direction.OUT,
             signal=6.5,
             weights={"app_cluster": 40},
+            held=Doubt(Futility.GATEWAY, "HAProxy itself is at its limit, 1% idle, and no core server's CPUs are"),
             core_rate=60.0,
             burst_rate=20.0,
             core_capacity=35.0,

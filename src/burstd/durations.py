@@ -11,9 +11,9 @@ from typing import Final
 LONGEST: Final = 366 * 86_400.0
 """Seconds. Longer than any deadline or override makes sense, short enough to catch milliseconds that were taken for seconds."""
 
-EXPECTED: Final = 'seconds, or numbers with d, h, m or s such as "90s", "5m" or "1h30m" (at most 366 days)'
+EXPECTED: Final = 'seconds, or numbers with d, h, m, s or ms such as "90s", "5m" or "1h30m" (at most 366 days)'
 
-_UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_UNITS: Final[dict[str, float]] = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 _FIGURE: Final = r"\d+(?:\.\d+)?(?:e-?\d+)?"
 _WRITTEN: Final = re.compile(r"\s*".join(rf"(?:(?P<{unit}>{_FIGURE})\s*{unit})?" for unit in _UNITS), re.ASCII)
 _BARE: Final = re.compile(_FIGURE, re.ASCII)
@@ -37,8 +37,8 @@ def format_duration(seconds: float) -> str:
     if not float(seconds).is_integer() or not seconds:
         return f"{seconds!r}s" if seconds else "0s"
     rest, text = int(seconds), ""
-    for unit, length in _UNITS.items():
-        count, rest = divmod(rest, length)
+    for unit in ("d", "h", "m", "s"):
+        count, rest = divmod(rest, round(_UNITS[unit]))
         text += f"{count}{unit}" if count else ""
     return text
 

@@ -25,6 +25,7 @@ import burstd
 from burstd.decide.boot_times import PLANNED_WITH, quantile
 from burstd.model.cloud import Created, CreateFailed, CreateUnknown, Destroyed, DestroyFailed, Outcome
 from burstd.model.database import DatabaseView, ListenerView
+from burstd.model.decision import Futility
 from burstd.model.drill import DrillOutcome
 from burstd.model.fleet import ENDED, Pause, Phase
 from burstd.model.gateway import GatewayView, ServerStatus
@@ -37,8 +38,8 @@ from burstd.model.turn import Turn
 from burstd.plan.invariants import INVARIANTS as CHECKED
 from burstd.plan.rehearsals import recollect
 
-INVARIANTS: Final = (*CHECKED, "override_end", "residency", "fixpoint")
-"""All ten of the design: what every plan is checked for, and the three that tests and the settings' own checks hold up."""
+INVARIANTS: Final = (*CHECKED, "override_end", "fixpoint")
+"""All ten of the design: what every plan is checked for, and the two that tests hold up."""
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets of a cycle's length: an idle one takes milliseconds, one that waits for a dead exporter its whole deadline."""
@@ -77,6 +78,7 @@ class Metrics:
         self._threshold = gauge("load_threshold", "The configured thresholds, in the signal's unit.", "direction")
 
         self._desired = gauge("instances_desired", "Instances wanted in service.")
+        self._held = gauge("scale_out_held", "1 while a scale-out that the load asks for is held back: it would not help.", "cause")
         self._current = gauge("instances_current", "Instances in service or on their way.")
         self._minimum = gauge("instances_min", "Lower bound of the fleet.")
         self._maximum = gauge("instances_max", "Upper bound of the fleet.")
@@ -182,6 +184,8 @@ class Metrics:
         after = turn.after
         self._desired.set(turn.decision.count)
         self._current.set(turn.decision.current)
+        for cause in Futility:
+            self._held.labels(str(cause)).set(turn.decision.held is not None and turn.decision.held.cause is cause)
         self._minimum.set(policy.fleet.minimum)
         self._maximum.set(policy.fleet.maximum)
         for gauge in (self._instances, self._by_hand, self._barred, self._barred_seconds, self._stopped, self._pool_failures):

@@ -43,6 +43,7 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
         gateway=gateway,
         cloud=cloud,
         checks=checks,
+        round_trips=_measure(ports, policy, fleet, checks),
         orders=roster.orders(),
         cooldowns=roster.cooldowns(),
         pools=roster.pools(),
@@ -63,6 +64,13 @@ def _read_tokens(ports: Ports, policy: Policy, fleet: Iterable[Instance], checks
     answering = [each for each in fleet if each.phase in MIRRORED and checks.get(each.operation) is None]
     asked = [(each, pool) for each in answering if each.address is not None and (pool := policy.pool(each.pool))]
     return ports.content.tokens(asked, policy.content.token_path)
+
+
+def _measure(ports: Ports, policy: Policy, fleet: Iterable[Instance], checks: Mapping[str, Fault | None]) -> Mapping[str, float | Fault]:
+    """How far away those are that are at the gate, answer, and must not be too far."""
+    at_gate = [(each, pool) for each in fleet if each.phase is Phase.SYNCING and (pool := policy.pool(each.pool))]
+    asked = [(each, pool) for each, pool in at_gate if pool.max_rtt is not None and checks.get(each.operation) is None]
+    return ports.distance.round_trips(asked) if asked and ports.distance is not None else {}
 
 
 def read_gateway(gateway: Gateway) -> GatewayView | Fault:

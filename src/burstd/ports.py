@@ -59,6 +59,14 @@ class Content(Protocol):
         ...
 
 
+class Distance(Protocol):
+    """How far away an instance is."""
+
+    def round_trips(self, instances: Sequence[tuple[Instance, PoolPolicy]]) -> Mapping[str, float | Fault]:
+        """The round trip to each instance's web port, measured side by side; by operation, seconds or what is wrong. Never raises."""
+        ...
+
+
 class Mirror(Protocol):
     """The core's mirror of its content onto the instances."""
 
@@ -135,7 +143,10 @@ class Calendar(Protocol):
     """The schedules' windows, and the hours of the drills."""
 
     def windows(self, now: float) -> Sequence[Window]:
-        """Those open at `now` (seconds on the daemon's timeline), and those that open within their schedule's lead. Never raises."""
+        """Those open at `now` (seconds on the daemon's timeline), and of those that open later the ones that matter soon. Never raises.
+
+        Soon: within `HORIZON`, or the schedule's own lead where that is longer.
+        """
         ...
 
     def drill_due(self, now: float) -> float | None:
@@ -213,6 +224,7 @@ class Ports:
 
     Attributes:
         mirror: None: the content is nobody's care here.
+        distance: None: nobody can measure, and where a pool has a `max_rtt` none of its instances passes the gate.
     """
 
     clock: Clock
@@ -225,6 +237,7 @@ class Ports:
     mirror: Mirror | None = None
     database: DatabaseDoors | None = None
     promoter: Promoter | None = None
+    distance: Distance | None = None
 
     def close(self) -> None:
         """Close what holds something: the cloud's workers first, the roster and its lock last."""

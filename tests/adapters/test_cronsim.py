@@ -14,9 +14,9 @@ OSLO = ZoneInfo("Europe/Oslo")
 SPRING, AUTUMN = datetime(2026, 3, 29, tzinfo=OSLO), datetime(2026, 10, 25, tzinfo=OSLO)
 
 
-def seen(cron: str, around: datetime, duration: float = 1800, lead: float = 0) -> list[Window]:
+def seen(cron: str | None, around: datetime, duration: float = 1800, lead: float = 0, at: tuple[str, ...] = ()) -> list[Window]:
     """Every window that somebody sees who looks every five minutes, from the day before to the day after."""
-    calendar = CronCalendar([Schedule("sale", cron, "Europe/Oslo", 2, duration, lead)])
+    calendar = CronCalendar([Schedule("sale", cron, "Europe/Oslo", 2, duration, lead, at)])
     start = (around - timedelta(days=1)).timestamp()
     end = (around + timedelta(days=2)).timestamp()
     looks = range(int(start), int(end), 300)
@@ -47,6 +47,39 @@ def test_each_window_opens_exactly_once_over_daylight_saving(
     assert {each.closes_at - each.opens_at for each in windows} == {duration}
 
 
+@pytest.mark.parametrize(("duration", "lead"), [(600, 0), (7200, 600), (86_400, 7200)])
+@pytest.mark.parametrize(
+    ("dates", "around", "opened"),
+    [
+        (("2026-03-29 01:59", "2026-03-29 03:00"), SPRING, ["29 01:59 CET", "29 03:00 CEST"]),
+        (("2026-03-29 02:30",), SPRING, ["29 03:00 CEST"]),
+        (("2026-03-29 02:00", "2026-03-29 02:30", "2026-03-29 03:00"), SPRING, ["29 03:00 CEST"]),
+        (("2026-10-25 02:00",), AUTUMN, ["25 02:00 CEST"]),
+        (("2026-10-25 03:00", "2026-10-25 02:59"), AUTUMN, ["25 02:59 CEST", "25 03:00 CET"]),
+    ],
+)
+def test_a_date_opens_exactly_once_over_daylight_saving(
+    dates: tuple[str, ...], around: datetime, opened: list[str], duration: float, lead: float
+) -> None:
+    windows = seen(None, around, duration, lead, dates)
+    assert local(windows) == opened
+    assert {each.closes_at - each.opens_at for each in windows} == {duration}
+
+
+@pytest.mark.parametrize("around", [SPRING, AUTUMN])
+def test_a_date_at_an_hour_of_cron_is_one_window_with_it(around: datetime) -> None:
+    day = around.strftime("%Y-%m-%d")
+    windows = seen("30 2 * * *", around, at=(f"{day} 02:30", f"{day} 12:00"))
+    assert len(windows) == 4
+    assert len({each.opens_at for each in windows}) == 4
+
+
+def test_a_date_that_is_over_is_never_shown_again() -> None:
+    calendar = CronCalendar([Schedule("launch", None, "Europe/Oslo", 2, 3600, at=("2026-12-24 08:00",))])
+    eight = datetime(2026, 12, 24, 8, tzinfo=OSLO).timestamp()
+    assert [len(calendar.windows(eight + after)) for after in (-3600, 0, 3599, 3600, 365 * 86_400)] == [1, 1, 1, 0, 0]
+
+
 @pytest.mark.parametrize(("around", "hours"), [(SPRING, 23), (AUTUMN, 25)])
 def test_an_hourly_window_opens_once_in_every_real_hour(around: datetime, hours: int) -> None:
     windows = seen("0 * * * *", around, duration=3600)
@@ -58,7 +91,7 @@ def test_an_hourly_window_opens_once_in_every_real_hour(around: datetime, hours:
 def test_a_window_stays_open_through_the_hour_that_comes_twice() -> None:
     calendar = CronCalendar([Schedule("sale", "30 2 * * *", "Europe/Oslo", 2, 3600, 0)])
     opens = datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()
-    shown = [[each.opens_at for each in calendar.windows(opens + after)] for after in (-1, 0, 1800, 2400, 3599, 3600, 4200, 7200)]
+    shown = [[each.opens_at for each in calendar.windows(opens + after)] for after in (-3601, 0, 1800, 2400, 3599, 3600, 4200, 7200)]
     assert shown == [[], [opens], [opens], [opens], [opens], [], [], []]
 
 

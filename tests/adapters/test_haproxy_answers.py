@@ -19,6 +19,7 @@ SERVER = {
     "stot": "70",
     "econ": "4",
     "eresp": "5",
+    "hrsp_5xx": "6",
     "throttle": "",
     "status": "UP",
     "bck": "0",
@@ -54,6 +55,20 @@ def test_the_process_is_named_by_its_pid_and_its_start() -> None:
 @pytest.mark.parametrize(("text", "version"), [("3.4-dev5-8c1a6f", (3, 4, 0)), ("2.8.25-5cf5d0683", (2, 8, 25)), ("10.0.1", (10, 0, 1))])
 def test_versions_are_read_as_haproxy_writes_them(text: str, version: tuple[int, int, int]) -> None:
     assert parse_info(INFO.replace("2.6.12-1+deb12u4", text)).version == version
+
+
+def test_how_busy_and_how_full_haproxy_itself_is_is_read_and_unknown_where_it_does_not_say() -> None:
+    told = parse_info(INFO + "Idle_pct: 7\nCurrConns: 12\nMaxconn: 2000\nHard_maxconn: 2000\n")
+    assert (told.idle, told.connections, told.most_connections) == (0.07, 12, 2000)
+    silent = parse_info(INFO)
+    assert (silent.idle, silent.connections, silent.most_connections) == (None, 0, None)
+    with pytest.raises(Garbled, match="no number"):
+        parse_info(INFO + "Idle_pct: much\n")
+
+
+def test_answers_of_status_5xx_are_read_and_none_where_nobody_counts_them() -> None:
+    assert (server().refusals, server().errors) == (6, 9)
+    assert server(hrsp_5xx="", mode="tcp").refusals == 0
 
 
 def test_the_old_process_of_a_reload_is_known_by_its_stopping() -> None:
@@ -102,6 +117,7 @@ def test_a_row_becomes_a_server_and_the_backends_own_row_its_totals() -> None:
             requests=60,
             maxconn=8,
             errors=9,
+            refusals=6,
         ),
     )
     assert (stat.requests, stat.queued, stat.balance) == (900, 6, "leastconn")

@@ -91,3 +91,25 @@ def test_a_driver_that_hangs_does_not_hang_the_check() -> None:
         script.on_list = script.hang
         (problem,) = probe(script.pool, deadline=0.2)
         assert (problem.text, problem.peer_down) == ("pool scripted: the cloud did not answer within 0.2 s", True)
+
+
+@pytest.mark.parametrize(
+    ("known", "said", "problem"),
+    [
+        ("Ireland", "NO", "pool scripted: country NO: expected IE, where libcloud has location dub-1; write"),
+        ("Ireland", "IE", ""),
+        ("Ireland", None, ""),
+        ("somewhere", "NO", ""),
+        (None, "NO", ""),
+    ],
+)
+def test_a_country_that_libcloud_knows_better_is_a_problem_and_one_that_it_does_not_know_is_none(
+    known: str | None, said: str | None, problem: str
+) -> None:
+    with scripted_pool(catalogue=False, country=lambda _driver, _pool: known) as script:
+        found = probe(replace(script.pool, location="dub-1"), country=said)
+        assert [each.text.startswith(problem) and not each.peer_down for each in found] == ([True] if problem else [])
+        for each in found:
+            assert each.text.endswith('write country = "IE", or name a place in NO')
+        for each in probe(script.pool, country=said):
+            assert "where libcloud has the region of its args; " in each.text

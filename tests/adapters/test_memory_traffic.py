@@ -100,3 +100,17 @@ def test_lots_scatter_around_the_same_means_and_the_same_seed_plays_the_same() -
     assert seen[0] == seen[1]
     assert sum(seen[0][24:]) / len(seen[0][24:]) == pytest.approx(mean_load(4, 0.65), rel=0.1)
     assert max(seen[0][24:]) - min(seen[0][24:]) > 1
+
+
+def test_a_backup_is_in_the_load_and_on_no_cpu() -> None:
+    play = Play(20.0)
+    play.traffic.play(300)
+    calm = play.sample()
+    play.traffic.stations[CORES[0]].blocked = 3.0
+    play.traffic.play(600)
+    after, other = play.sample(), play.sample(CORES[1])
+    assert after.load1 == pytest.approx(calm.load1 + 3, abs=0.05)
+    assert other.load1 == pytest.approx(calm.load1, abs=0.05)
+    assert after.busy_seconds == other.busy_seconds
+    assert after.iowait_seconds == pytest.approx(1800.0)
+    assert other.iowait_seconds == 0.0

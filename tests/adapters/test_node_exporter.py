@@ -83,6 +83,7 @@ def test_a_page_becomes_a_load_the_number_of_cpus_and_their_busy_seconds(load: N
     assert (reading.load1, reading.cpus) == (4.25, 2)
     assert reading.busy_seconds == pytest.approx(0.5 + 20.25 + 10)
     assert reading.idle_seconds == pytest.approx(5000.5 + 300 + 5000)
+    assert reading.iowait_seconds == pytest.approx(300)
 
 
 def test_idle_waiting_and_guest_time_are_not_counted_as_busy(load: NodeExporterLoad) -> None:
@@ -96,6 +97,7 @@ def test_a_page_without_cpu_seconds_still_gives_the_load(load: NodeExporterLoad)
     reading = read_from(load, answer("node_load1 0.5\n"))
     assert isinstance(reading, Sample)
     assert (reading.load1, reading.cpus, reading.busy_seconds, reading.idle_seconds) == (0.5, None, None, None)
+    assert reading.iowait_seconds is None
 
 
 def test_cpu_seconds_that_cannot_be_true_are_unknown_and_the_load_counts(load: NodeExporterLoad) -> None:

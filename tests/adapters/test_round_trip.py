@@ -34,6 +34,12 @@ def test_each_trip_to_a_port_that_listens_is_timed(door: tuple[str, int]) -> Non
     assert found.middle is not None
     assert found.longest is not None
     assert 0 < found.shortest <= found.middle <= found.longest < 0.3
+    assert found.nearly_all == found.longest
+
+
+def test_of_many_trips_one_that_was_late_is_not_what_nearly_all_need() -> None:
+    found = RoundTrips("10.0.0.1", tuple(number / 1000 for number in range(1, 201)))
+    assert (found.nearly_all, found.longest) == (0.198, 0.2)
 
 
 def test_a_refusal_is_no_round_trip(door: tuple[str, int]) -> None:

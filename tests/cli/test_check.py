@@ -206,6 +206,20 @@ def test_a_cloud_without_tags_is_warned_of_and_not_refused(gateway: Site, settin
     assert any('pool "paris": scaleway answers, and lets us in' in line for line in ran.stdout.splitlines())
 
 
+def test_a_pool_outside_of_the_allowed_countries_is_a_warning_and_one_inside_says_where_it_is(gateway: Site, settings: Document) -> None:
+    settings["fleet"]["countries"] = ["NO", "NL"]
+    settings["pool"][0]["country"] = "NO"
+    settings["pool"].append({**settings["pool"][0], "name": "ohio", "country": "US"})
+    ran = check(gateway, settings)
+    assert ran.returncode == 0
+    assert any('pool "local": local answers, and lets us in; in NO' in line for line in ran.stdout.splitlines())
+    (warning,) = warnings(ran)
+    assert warning == (
+        'pool "ohio", country US: expected one of fleet.countries (NO, NL), so that nothing is ever bought there; '
+        "add the country, or take the pool out"
+    )
+
+
 def test_a_core_server_with_a_connection_limit_and_instances_without_one_are_refused(gateway: Site, settings: Document) -> None:
     gateway.haproxy.command("set maxconn server app_cluster/core-2 50")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -85,14 +86,15 @@ def test_it_goes_to_core_instances_databases_and_apis(place: Place, ports: list[
     ]
     for each in found["targets"]:
         assert (each["sent"], each["lost"], each["fault"], each["address"]) == (2, 0, "", own_address())
-        assert 0 < each["min_ms"] <= each["median_ms"] <= each["max_ms"] < 500
+        assert 0 < each["min_ms"] <= each["median_ms"] <= each["p99_ms"] == each["max_ms"] < 500
+        assert (each["max_rtt_ms"], each["too_far"]) == (None, False)
 
 
 def test_people_get_a_table_with_a_bar(place: Place) -> None:
     told = place.run()
     assert (told.exit_code, told.stderr) == (0, "")
     header, *rows = told.stdout.splitlines()
-    assert header.split() == ["KIND", "NAME", "PLACE", "MIN", "MS", "MEDIAN", "MAX", "LOST"]
+    assert header.split() == ["KIND", "NAME", "PLACE", "MIN", "MS", "MEDIAN", "P99", "LOST"]
     assert [row.split()[1] for row in rows] == ["core-1", "core-2", "burst-1", "primary", "replica", "dublin"]
     assert all("0 of 2" in row and "█" in row for row in rows)
 
@@ -112,6 +114,18 @@ def test_one_that_does_not_answer_is_named_and_makes_it_exit_with_1(place: Place
     assert told.exit_code == 1
     assert told.stderr == f"burstd: core core-2 ({own_address()}:{closed}) does not answer: refused: nothing listens on that port\n"
     assert "2 of 2" in told.stdout
+
+
+def test_an_instance_that_is_farther_away_than_its_pool_allows_is_named_with_both_figures(place: Place) -> None:
+    place.settings["pool"][0]["max_rtt"] = "0.001ms"
+    told = place.run()
+    assert told.exit_code == 0
+    assert re.fullmatch(r"burstd: instance burst-1 is too far away: median [0-9.]+ ms, max_rtt of pool dublin 0.001 ms\n", told.stderr)
+    (instance,) = (each for each in json.loads(place.run("--json").stdout)["targets"] if each["kind"] == "instance")
+    assert instance["too_far"] is True
+    place.settings["pool"][0]["max_rtt"] = "450ms"
+    (instance,) = (each for each in json.loads(place.run("--json").stdout)["targets"] if each["kind"] == "instance")
+    assert (instance["max_rtt_ms"], instance["too_far"]) == (450.0, False)
 
 
 @pytest.mark.parametrize("count", ["0", "51", "many"])

@@ -4,29 +4,41 @@ import pytest
 
 from burstd.adapters.cronsim import CronCalendar, Schedule
 from burstd.adapters.memory import MemoryCalendar
-from burstd.model.window import Window
+from burstd.model.window import HORIZON, Window
 from burstd.ports import Calendar
 
 OPENS = 1_767_254_400.0  # 2026-01-01 08:00 UTC
 YEAR = 365 * 86_400.0
 SALE = Window("sale", 2, OPENS, OPENS + 3600)
+EARLY = Window("early", 3, OPENS, OPENS + 600, lead=7200.0)
 
 
 @pytest.fixture(params=["memory", "cronsim"])
 def calendar(request: pytest.FixtureRequest) -> Calendar:
-    """Every implementation, with one window of an hour and a lead of 180 s."""
+    """Every implementation, with one window of an hour, and another one of ten minutes with a lead of two hours."""
     if request.param == "memory":
-        return MemoryCalendar(SALE, lead=180, drills=[OPENS, OPENS + YEAR])
-    return CronCalendar([Schedule("sale", "0 8 1 1 *", "UTC", 2, 3600, 180)], ("0 8 1 1 *", "UTC"))
+        return MemoryCalendar(SALE, EARLY, drills=[OPENS, OPENS + YEAR])
+    schedules = [Schedule("sale", "0 8 1 1 *", "UTC", 2, 3600), Schedule("early", None, "UTC", 3, 600, 7200.0, ("2026-01-01 08:00",))]
+    return CronCalendar(schedules, ("0 8 1 1 *", "UTC"))
 
 
-@pytest.mark.parametrize("after", [-180, -0.5, 0, 0.5, 1800, 3599.5])
-def test_a_window_is_shown_from_its_lead_until_it_closes(calendar: Calendar, after: float) -> None:
+@pytest.mark.parametrize("after", [-HORIZON, -0.5, 0, 0.5, 599.5])
+def test_a_window_is_shown_from_the_horizon_until_it_closes(calendar: Calendar, after: float) -> None:
+    assert list(calendar.windows(OPENS + after)) == [SALE, EARLY]
+
+
+@pytest.mark.parametrize("after", [600, 1800, 3599.5])
+def test_each_window_closes_by_itself(calendar: Calendar, after: float) -> None:
     assert list(calendar.windows(OPENS + after)) == [SALE]
 
 
-@pytest.mark.parametrize("after", [-86_400, -180.5, 3600, 3600.5, 86_400])
-def test_a_window_is_not_shown_before_its_lead_nor_once_it_has_closed(calendar: Calendar, after: float) -> None:
+@pytest.mark.parametrize("after", [-7200, -HORIZON - 0.5])
+def test_one_with_a_longer_lead_is_shown_from_then_on(calendar: Calendar, after: float) -> None:
+    assert list(calendar.windows(OPENS + after)) == [EARLY]
+
+
+@pytest.mark.parametrize("after", [-86_400, -7200.5, 3600, 3600.5, 86_400])
+def test_a_window_is_not_shown_before_that_nor_once_it_has_closed(calendar: Calendar, after: float) -> None:
     assert list(calendar.windows(OPENS + after)) == []
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from burstd.model.decision import Decision, Direction
-from burstd.model.fleet import Override, Phase
+from burstd.model.boot import Boot
+from burstd.model.decision import Decision, Direction, Memory
+from burstd.model.fleet import Override, Phase, PoolState
+from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
-from burstd.model.window import Window
+from burstd.model.window import HORIZON, Window
 from tests.given import decided, member, policy, world
 from tests.turns import NOW
 
@@ -36,6 +39,66 @@ def test_an_open_window_wants_its_minimum_and_says_for_how_long() -> None:
 def test_a_window_that_soon_opens_wants_its_minimum_already() -> None:
     made = decided(with_windows(replace(SALE, opens_at=NOW + 120)))
     assert (made.count, made.reasons) == (2, ('schedule "sale" wants 2: it opens in 120 s',))
+
+
+def boots(**ready: float) -> Memory:
+    """A memory in which instances took so many seconds, by pool."""
+    return Memory(boots={pool: (Boot(NOW - 900, seconds / 2, seconds / 2, seconds),) * 5 for pool, seconds in ready.items()})
+
+
+def wanted(window: Window, memory: Memory | None = None, under: Policy | None = None, **changes: Any) -> int:
+    """How many are wanted because of that window."""
+    return decided(replace(with_windows(window, load=1.0), memory=memory or Memory(), **changes), under).count
+
+
+def test_until_a_boot_was_seen_a_window_is_opened_three_minutes_early() -> None:
+    assert wanted(replace(SALE, opens_at=NOW + 180)) == 2
+    assert wanted(replace(SALE, opens_at=NOW + 180.5)) == 0
+
+
+def test_once_boots_were_seen_it_is_opened_as_early_as_four_of_five_need_and_a_cycle() -> None:
+    seen = boots(dublin=95.0)
+    assert wanted(replace(SALE, opens_at=NOW + 100), seen) == 2
+    assert wanted(replace(SALE, opens_at=NOW + 100.5), seen) == 0
+
+
+def test_a_lead_that_is_fixed_counts_whatever_boots_take() -> None:
+    assert wanted(replace(SALE, opens_at=NOW + 600, lead=600.0), boots(dublin=95.0)) == 2
+    assert wanted(replace(SALE, opens_at=NOW + 90, lead=60.0), boots(dublin=95.0)) == 0
+
+
+def test_the_boots_of_the_pool_that_would_be_bought_from_count() -> None:
+    seen, opens = boots(dublin=95.0, oslo=295.0), replace(SALE, opens_at=NOW + 300)
+    assert wanted(opens, seen) == 0
+    barred = {"dublin": PoolState("dublin", 1, NOW + 60, "out of stock")}
+    assert wanted(opens, seen, pools=barred) == 2
+    assert wanted(opens, seen, pools={"dublin": PoolState("dublin", 1, NOW, "it was out of stock")}) == 0
+    assert wanted(opens, seen, pools={**barred, "oslo": PoolState("oslo", 1, NOW + 60, "")}) == 0
+    home = replace(policy(fleet={"countries": ("NO",)}), pools=tuple(replace(each, country="NO") for each in policy().pools[1:]))
+    assert wanted(opens, seen, home) == 2
+    assert wanted(replace(opens, opens_at=NOW + 180), seen, replace(policy(), pools=())) == 2
+
+
+def test_more_than_one_cycle_can_buy_are_begun_so_many_cycles_earlier() -> None:
+    many = replace(SALE, minimum=4, opens_at=NOW + 105)
+    assert wanted(many, boots(dublin=95.0), policy(fleet={"max_step": 2})) == 4
+    assert wanted(replace(many, opens_at=NOW + 105.5), boots(dublin=95.0), policy(fleet={"max_step": 2})) == 0
+
+
+def test_no_lead_is_longer_than_calendars_look_ahead() -> None:
+    assert wanted(replace(SALE, opens_at=NOW + HORIZON), boots(dublin=9000.0)) == 2
+    assert wanted(replace(SALE, opens_at=NOW + HORIZON + 1), boots(dublin=9000.0)) == 0
+
+
+def test_a_window_that_was_taken_up_is_not_put_down_when_its_boots_turn_out_to_be_quick() -> None:
+    window = replace(SALE, opens_at=NOW + 150)
+    first = decided(replace(with_windows(window), memory=Memory()))
+    assert (first.count, set(first.memory.windows)) == (2, {("sale", NOW + 150)})
+    quick = replace(first.memory, boots=boots(dublin=40.0).boots)
+    again = decided(replace(with_windows(window, fleet=2), now=NOW + 45, memory=quick))
+    assert (again.count, set(again.memory.windows)) == (2, {("sale", NOW + 150)})
+    over = decided(replace(with_windows(fleet=2), now=NOW + 45, memory=quick))
+    assert over.memory.windows == frozenset()
 
 
 def test_without_a_window_no_schedule_wishes_anything() -> None:

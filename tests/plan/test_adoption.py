@@ -54,6 +54,15 @@ def test_what_is_not_ours_or_not_there_any_more_is_left_alone(changes: dict[str,
     assert (made.nodes, made.doubles, made.misnamed) == ((), (), ())
 
 
+def test_a_machine_in_a_pool_outside_of_the_allowed_countries_is_told_apart_and_not_taken() -> None:
+    under = policy(fleet={"countries": ("NO",)})
+    homes = {"dublin": "IE", "oslo": "NO"}
+    under = replace(under, pools=tuple(replace(each, country=homes[each.name]) for each in under.pools))
+    at_home = replace(SECOND, pool="oslo")
+    made = adopt([FIRST, at_home], under, known=(), now=NOW)
+    assert (made.nodes, made.abroad) == ((at_home,), (FIRST,))
+
+
 def test_what_the_roster_knows_already_is_not_adopted() -> None:
     assert adopt([FIRST, SECOND], policy(), known=(FIRST.operation or "",), now=NOW).nodes == (SECOND,)
 

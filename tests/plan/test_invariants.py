@@ -11,16 +11,17 @@ from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Cooldowns, Phase
 from burstd.model.gateway import AdminState, SetState
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Plan, Record, RecordCooldowns
+from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.invariants import INVARIANTS, enforce
 from tests.given import decision, listing, member, node, policy, row, rows, world
 from tests.turns import NOW
 
 
-def broken(snapshot: Snapshot, *actions: Action, allowed: bool = True) -> list[str]:
+def broken(snapshot: Snapshot, *actions: Action, allowed: bool = True, under: Policy | None = None) -> list[str]:
     """The invariants that a plan of these actions would break; what breaks one is taken out, the rest stays."""
     note = Note("the rest of the plan stands")
-    kept = enforce(Plan((*actions, note)), snapshot, decision(0, allowed=allowed), policy())
+    kept = enforce(Plan((*actions, note)), snapshot, decision(0, allowed=allowed), under or policy())
     assert note in kept.actions
     assert len(kept.actions) + len({each.text for each in kept.violations}) >= len(actions) + 1
     return [each.invariant for each in kept.violations]
@@ -36,7 +37,7 @@ def destroy(number: int, node_id: str | None = None) -> CallCloud:
 
 
 def test_every_invariant_has_a_test_here() -> None:
-    assert set(INVARIANTS) == {"max", "ownership", "drained", "scale_in_data", "intent", "listing", "max_step"}
+    assert set(INVARIANTS) == {"max", "ownership", "drained", "scale_in_data", "intent", "listing", "max_step", "residency"}
 
 
 def test_max_is_never_exceeded() -> None:
@@ -102,3 +103,11 @@ def test_one_cycle_launches_and_destroys_no_more_than_max_step() -> None:
     assert broken(world(), *launches) == ["max_step"]
     leaving = [member(number, Phase.DESTROYING) for number in (1, 2, 3)]
     assert broken(world(fleet=leaving), *(destroy(number) for number in (1, 2, 3))) == ["max_step"]
+
+
+def test_nothing_is_provisioned_outside_of_the_allowed_countries() -> None:
+    at_home = replace(policy(fleet={"countries": ("NO",)}), pools=tuple(replace(each, country="NO") for each in policy().pools))
+    abroad = replace(at_home, pools=tuple(replace(each, country="US") for each in at_home.pools))
+    assert broken(world(), *launch(1), under=at_home) == []
+    assert broken(world(), *launch(1), under=abroad) == ["residency"]
+    assert broken(world(), *launch(1), under=replace(at_home, pools=())) == ["residency"]

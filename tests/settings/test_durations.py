@@ -27,6 +27,8 @@ TEXTS = ["", " ", "yesterday", "-5", "5 minutes", "5M", "m", "30m1h", "1m1m", "1
         (" 1h 30m ", 5400.0),
         ("1d12h", 129_600.0),
         ("366d", LONGEST),
+        ("50ms", 0.05),
+        ("1s 500ms", 1.5),
     ],
 )
 def test_a_duration_is_a_number_of_seconds_or_a_text_with_units(written: object, seconds: float) -> None:

@@ -43,6 +43,7 @@ fallback_after = "7m"
 on_core_loss = 4
 backoff = 33
 backoff_max = "1h"
+countries = ["NO", "IE"]
 
 [load]
 scale_out_above = 5.0
@@ -58,6 +59,7 @@ per_cpu = true
 steps = [{ ratio = 1.5, count = 2 }, { ratio = 2, count = 3 }]
 stale_after = 21
 absurd_above = 1000.0
+hold_useless = false
 
 [[core]]
 name = "core-1"
@@ -87,6 +89,8 @@ check_path = "/health"
 metrics_port = 9101
 price = 0.0228
 currency = "EUR"
+country = "IE"
+max_rtt = "50ms"
 
 [content]
 core = "mirror@10.0.0.5"
@@ -105,11 +109,12 @@ fence_command = ["/usr/local/sbin/fence"]
 EXPECTED = Policy(
     owner="owner-1",
     fleet=FleetPolicy(
-        "surge", 1, 9, 0, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0, on_core_loss=4
+        "surge", 1, 9, 0, 3, 6.0, 360.0, 180.0, 120.0, 90.0, 31.0, 301.0, 121.0, 32.0, 1, 420.0, 33.0, 3600.0, on_core_loss=4,
+        countries=("NO", "IE"),
     ),
     load=LoadPolicy(
         5.0, 1.5, 10.0, 130.0, 61.0, 122.0, 302.0, 34.0, Aggregate.MAX, per_cpu=True,
-        steps=(Step(1.5, 2), Step(2.0, 3)), stale_after=21.0, absurd_above=1000.0,
+        steps=(Step(1.5, 2), Step(2.0, 3)), stale_after=21.0, absurd_above=1000.0, hold_useless=False,
     ),
     cores=(CoreServer("core-1", "http://10.0.0.5:9100/metrics", "web-1"),),
     routing=RoutingPolicy(
@@ -121,7 +126,7 @@ EXPECTED = Policy(
     pools=(
         PoolPolicy(
             "dublin", "ami-1", "t3.small", "eu-west-1a", (("app", "shop"), ("team", "web")), "#cloud-config\n", 8080, "/health", 9101,
-            0.0228, "EUR",
+            0.0228, "EUR", "IE", 0.05,
         ),
     ),
     content=ContentPolicy(360.0, "/token"),

@@ -500,3 +500,10 @@ def test_a_scheduled_window_is_opened_early_held_through_low_load_and_given_back
         r'^nothing to do, because schedule "sale" wants 2 for another 600 s',
         r"^drain .*, because load 0.50 is below 2",
     )
+    again = site.clock.now() + 600
+    site.calendar.planned.append(Window("sale", 2, again, again + 1200))
+    site.run(540)
+    assert len(site.world.machines) == 2
+    site.run(60)
+    assert len(site.serving()) == 2
+    told(site, r'^launch .* in dublin, because schedule "sale" wants 2: it opens in 40 s')

@@ -277,3 +277,16 @@ def test_in_a_cloud_without_tags_ours_are_told_and_taken_over_by_their_marked_na
             assert (takeover.adoption.doubles, takeover.adoption.misnamed) == ((), ())
         finally:
             takeover.close()
+
+
+def test_machines_in_a_country_where_none_may_be_are_refused_by_name_and_nothing_is_written(config: Path) -> None:
+    abroad = config.read_text().replace("[fleet]", '[fleet]\ncountries = ["NO"]').replace('name = "oslo"', 'name = "oslo"\ncountry = "IE"')
+    second = abroad[abroad.index("[[pool]]") :].partition("[control]")[0].replace('"oslo"', '"home"').replace('"IE"', '"NO"')
+    config.write_text(f"{abroad}\n{second}")
+    told = run(config, "adopt", "--yes")
+    assert told.exit_code == 2
+    assert told.stderr.startswith(
+        "burstd: pool oslo is in IE, outside of fleet.countries (NO): expected none of our machines there, found "
+    )
+    assert told.stderr.endswith("; destroy them by hand, or add the country\n")
+    assert lost(config)

@@ -199,9 +199,13 @@ def test_a_reload_follows_the_schedules(tmp_path: Path, good: Document) -> None:
         assert list(wiring.ports.calendar.windows(now)) == []
         good["schedule"] = [{"name": "always", "cron": "* * * * *", "minimum": 2, "duration": "1h", "lead": 0}]
         wiring.rewire(settings(tmp_path, good))
-        (window,) = wiring.ports.calendar.windows(now)
+        window, following = wiring.ports.calendar.windows(now)
+        assert (window.lead, following.lead) == (0.0, 0.0)
         assert (window.name, window.minimum, window.closes_at - window.opens_at) == ("always", 2, 3600)
-        assert now - 60 < window.opens_at <= now
+        assert now - 60 < window.opens_at <= now < following.opens_at
+        del good["schedule"][0]["lead"]
+        wiring.rewire(settings(tmp_path, good))
+        assert [each.lead for each in wiring.ports.calendar.windows(now)] == [None, None]
 
 
 def test_a_reload_follows_the_hours_of_the_drills(tmp_path: Path, good: Document) -> None:
@@ -275,3 +279,25 @@ def test_a_pool_that_still_has_instances_cannot_go_neither_by_a_reload_nor_by_a_
     roster.close()
     with wired(tmp_path, without):
         pass
+
+
+def test_instances_where_none_may_be_any_more_are_in_the_way_of_a_reload_and_of_a_restart(tmp_path: Path, good: Document) -> None:
+    good["pool"][0] |= {"name": "dublin", "country": "IE"}
+    home = {**copy.deepcopy(good["pool"][0]), "name": "oslo", "country": "NO"}
+    good["pool"].append(home)
+    narrow = copy.deepcopy(good)
+    narrow["fleet"]["countries"] = ["NO"]
+    line = (
+        'pool "dublin", country IE: expected one of fleet.countries (NO) while 1 of its instances live; '
+        "put the old countries back, and drain them first (burstd drain)"
+    )
+    with wired(tmp_path, good) as wiring:
+        wiring.ports.roster.save(instance(1, Phase.IN_SERVICE, pool="dublin"), instance(2, Phase.IN_SERVICE, pool="oslo"))
+        with pytest.raises(InvalidSettings) as refused:
+            wiring.rewire(settings(tmp_path, narrow))
+        assert list(refused.value.problems) == [line]
+    with pytest.raises(AskOperator, match="country IE"):
+        Wiring(settings(tmp_path, narrow))
+    narrow["fleet"]["countries"] = ["NO", "IE"]
+    with wired(tmp_path, narrow) as wiring:
+        assert len(wiring.ports.roster.fleet()) == 2

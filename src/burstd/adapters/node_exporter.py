@@ -61,12 +61,14 @@ class NodeExporterLoad:
         seconds = [(series, value) for series, value in values if series.metric == "node_cpu_seconds_total"]
         busy = _sound(value for series, value in seconds if series.mode not in _NOT_BUSY)
         idle = _sound(value for series, value in seconds if series.mode in _NOT_BUSY)
+        waiting = [value for series, value in seconds if series.mode == "iowait"]
         return Sample(
             at=at,
             load1=loads[0],
             cpus=len({series.cpu for series, _ in seconds}) or None,
             busy_seconds=busy if seconds else None,
             idle_seconds=idle if seconds else None,
+            iowait_seconds=_sound(waiting) if waiting else None,
         )
 
 

@@ -80,6 +80,7 @@ def explain(turn: Turn, policy: Policy) -> Document:
             "max": policy.fleet.maximum,
             "direction": decision.direction.name.lower(),
             "reasons": list(decision.reasons),
+            "held": decision.held and {"cause": str(decision.held.cause), "text": decision.held.text},
             "proposals": [
                 {"source": each.source, "direction": each.direction.name.lower(), "count": each.count, "reason": each.reason}
                 for each in decision.proposals
@@ -254,6 +255,7 @@ def _instance(turn: Turn, policy: Policy, instance: Instance) -> Document:
         "attempts": instance.attempts,
         "by_hand": instance.by_hand and str(instance.by_hand),
         "drill": instance.drill,
+        "round_trip": _finite(trip) if isinstance(trip := turn.snapshot.round_trips.get(instance.operation), float) else None,
         **instance_content(turn.snapshot, instance),
         **_sample(reading, now),
         **_server(turn, instance.name, standby=instance.phase is Phase.STANDBY),
@@ -357,6 +359,8 @@ def _pool(turn: Turn, pool: PoolPolicy) -> Document:
         "instances": sum(each.pool == pool.name for each in after.fleet),
         "fault": _fault_of(nodes),
         **_boots(turn, pool.name),
+        "country": pool.country,
+        "max_rtt": pool.max_rtt,
         "price": pool.price,
         "currency": pool.currency,
     }

@@ -16,10 +16,11 @@ from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
 from burstd.decide.merge import merge
 from burstd.decide.promotion import consider
-from burstd.decide.schedule import keep_windows
+from burstd.decide.schedule import due, keep_windows
 from burstd.decide.signal import Signal, read_signal
 from burstd.decide.threshold import Situation, propose
 from burstd.decide.traffic import remember
+from burstd.decide.usefulness import doubt, restrain
 from burstd.decide.weight import weigh
 from burstd.model.database import DatabaseDecision
 from burstd.model.decision import Decision
@@ -49,7 +50,11 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     )
     proposal, timers = propose(signal, situation, snapshot, policy.load)
     fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)
-    wishes = (stand_in(signal, policy, situation.current), proposal, fallback, keep_windows(snapshot, situation.current))
+    windows = due(snapshot, policy, memory)
+    scheduled = keep_windows(windows, snapshot.now, situation.current)
+    why, gateway_full_since = doubt(signal, snapshot, policy, memory)
+    by_load = tuple(restrain((proposal,), why, situation.current))
+    wishes = (stand_in(signal, policy, situation.current), *by_load, fallback, scheduled)
     proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     if relief := snapshot.relief[: max(0, merged.count - situation.in_service)]:
@@ -62,6 +67,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         watched_since=timers.watched_since,
         proposals=timers.proposals,
         cores_out=recalled.cores_out if isinstance(snapshot.gateway, Fault) else signal.out,
+        windows=frozenset((each.name, each.opens_at) for each in windows),
+        gateway_full_since=gateway_full_since,
         core_lost_since=lost_since(signal, snapshot, policy),
         new=False,
     )
@@ -86,6 +93,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         notes=(*notes, *told(recalled, memory, snapshot)),
         cores_out=signal.out,
         database=database,
+        held=why if by_load != (proposal,) else None,
     )
 
 

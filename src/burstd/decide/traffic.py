@@ -58,9 +58,13 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
     readings |= {each.name: snapshot.bursts.get(each.name) for each in snapshot.fleet if each.phase is Phase.IN_SERVICE}
     requests: dict[str, int] = {}
     arrived: dict[str, dict[str, int]] = {}
+    waiting: dict[str, int] = {}
+    errors: dict[str, int] = {}
     for backend, row in view.lines:
         name = instance_of(row.name)
         requests[name] = requests.get(name, 0) + row.requests
+        waiting[name] = waiting.get(name, 0) + row.sessions + row.queued
+        errors[name] = errors.get(name, 0) + row.errors + row.refusals
         places = arrived.setdefault(name, {})
         places[backend] = places.get(backend, 0) + row.requests + row.sessions + row.queued
     histories: dict[str, History] = {}
@@ -75,6 +79,9 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
             arrived=arrived[name],
             idle_seconds=sample.idle_seconds if sample else None,
             cpus=sample.cpus if sample else None,
+            iowait_seconds=sample.iowait_seconds if sample else None,
+            open=waiting[name],
+            errors=errors[name],
         )
         histories[name] = _append(known.get(name, ()), point)
     return histories, process
@@ -178,8 +185,11 @@ def undamped(history: History, since: float = -math.inf) -> float | None:
     return max(0.0, ((last.load1 or 0.0) - (first.load1 or 0.0) * left) / (1 - left))
 
 
-def busy(history: History) -> float | None:
-    """CPUs that were busy, on average over the time that `undamped` looks at; None where unknown."""
-    points = [each for each in history if each.busy_seconds is not None and each.at >= history[-1].at - _UNDAMP_OVER]
+def busy(history: History, over: float = _UNDAMP_OVER) -> float | None:
+    """CPUs that were busy, on average over the last so many seconds; None where less than half of that is known.
+
+    Where nothing else is said it is the time that `undamped` looks at.
+    """
+    points = [each for each in history if each.busy_seconds is not None and each.at >= history[-1].at - over]
     span = points[-1].at - points[0].at if points else 0.0
-    return _spent(points[0], points[-1]) / span if span >= _UNDAMP_FROM else None
+    return _spent(points[0], points[-1]) / span if span >= over / 2 else None

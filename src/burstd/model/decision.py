@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from burstd.model.boot import Boot
 from burstd.model.content import MirrorView
@@ -37,6 +37,25 @@ class Proposal:
     reason: str
 
 
+class Futility(StrEnum):
+    """Why more servers would not help; also the label in /metrics."""
+
+    NOT_REQUESTS = "not_requests"
+    """What loads the core is not the requests: a backup, a disk."""
+    GATEWAY = "gateway"
+    """HAProxy itself is at its limit."""
+    BURST_ERRORS = "burst_errors"
+    """The burst servers answer with errors where the core does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why more servers would not help, with figures."""
+
+    cause: Futility
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The merged, clamped wish with all its reasons.
@@ -59,6 +78,7 @@ class Decision:
         notes: what an operator should hear of how it was decided, once.
         database: what is to be done with the database; None: none is watched.
         cores_out: HAProxy's status of each core server to which it sends no request, by name; empty while it cannot be read.
+        held: why a scale-out that the load asked for was not begun; None: none was held back.
     """
 
     count: int
@@ -78,6 +98,7 @@ class Decision:
     notes: tuple[str, ...] = ()
     cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
     database: DatabaseDecision | None = None
+    held: Doubt | None = None
 
     @property
     def weight(self) -> int | None:
@@ -97,6 +118,9 @@ class Traffic:
         arrived: by backend, requests since the server was added, those that are not answered yet included.
         idle_seconds: CPU seconds in which it had nothing to do, iowait included; None where unknown.
         cpus: CPUs of its machine; None where unknown.
+        iowait_seconds: the part of the idle ones in which a task waited for a disk; None where unknown.
+        open: requests that it has not answered yet, waiting ones included.
+        errors: requests that ended in an error of its own, since it was added.
     """
 
     at: float
@@ -106,6 +130,9 @@ class Traffic:
     arrived: Mapping[str, int] = field(default_factory=dict)
     idle_seconds: float | None = None
     cpus: int | None = None
+    iowait_seconds: float | None = None
+    open: int = 0
+    errors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +159,8 @@ class Memory:
         weights: by backend, the weights decided last; empty before the first.
         cores_out: HAProxy's status of each core server out of rotation, when it was last read.
         boots: by pool, how long the last instances took from their create into service, oldest first.
+        windows: (schedule, opening) of the windows that were in force in the last cycle: what was taken up is not put down again.
+        gateway_full_since: since when HAProxy itself has been at its limit; None: it is not.
         core_lost_since: since when no core server takes traffic in HAProxy; None while one does.
         mirror: what the last cycle knew of the content's mirror; None: nothing.
         database: of the database.
@@ -155,6 +184,8 @@ class Memory:
     weights: Mapping[str, int] = field(default_factory=dict)
     cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
     boots: Mapping[str, tuple[Boot, ...]] = field(default_factory=dict)
+    windows: frozenset[tuple[str, float]] = frozenset()
+    gateway_full_since: float | None = None
     core_lost_since: float | None = None
     mirror: MirrorView | None = None
     database: DatabaseMemory = field(default_factory=DatabaseMemory)

@@ -38,6 +38,7 @@ class ServerRow:
         requests: requests (sessions, where the mode is tcp) since the server was added; can go backwards when it is added anew.
         maxconn: the server's connection limit; None where it has none.
         errors: connection and response errors since the server was added.
+        refusals: answers of status 5xx that it gave since then; 0 where the mode is tcp.
         throttle: percent of its weight and of its connections that it gets by now, while HAProxy brings it back slowly (`slowstart`);
             None: all.
     """
@@ -53,6 +54,7 @@ class ServerRow:
     requests: int
     maxconn: int | None = None
     errors: int = 0
+    refusals: int = 0
     throttle: int | None = None
 
 
@@ -95,6 +97,9 @@ class GatewayView:
         started: the worker's start, seconds since the epoch as HAProxy says it. With pid it names one process for ever.
         backends: in the order of the settings; the first is the core's own.
         removal_grace: seconds that a server must stay in MAINT without sessions before its removal is safe on this version.
+        idle: the part of its time in which the thread that answered had nothing to do, 0..1; None where it does not say.
+        connections: clients' connections now.
+        most_connections: so many of them it takes; None where it does not say.
     """
 
     version: tuple[int, int, int]
@@ -102,6 +107,9 @@ class GatewayView:
     started: float
     backends: tuple[BackendView, ...]
     removal_grace: float = 0.0
+    idle: float | None = None
+    connections: int = 0
+    most_connections: int | None = None
     _lines: Mapping[str, tuple[Line, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

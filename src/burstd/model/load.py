@@ -25,6 +25,7 @@ class Sample:
         cpus: number of CPUs; None where the exporter does not say.
         busy_seconds: CPU seconds spent outside idle and iowait, summed over all CPUs since boot; None where unknown.
         idle_seconds: the rest of them: with iowait; None where unknown.
+        iowait_seconds: the part of the idle ones in which a task waited for a disk; None where unknown.
     """
 
     at: float
@@ -32,6 +33,7 @@ class Sample:
     cpus: int | None = None
     busy_seconds: float | None = None
     idle_seconds: float | None = None
+    iowait_seconds: float | None = None
 
 
 Reading = Sample | Fault

@@ -52,6 +52,7 @@ class FleetPolicy:
         on_core_loss: instances wanted in service while HAProxy sends no request to any core server; 0: hold what there is.
         backoff: a pool's first back-off after a failure; it doubles with each one in a row.
         backoff_max: the longest back-off.
+        countries: where instances may be, by ISO 3166-1; empty: anywhere.
     """
 
     name: str = "burst"
@@ -73,6 +74,7 @@ class FleetPolicy:
     backoff: float = 30.0
     backoff_max: float = 1800.0
     on_core_loss: int = 0
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class LoadPolicy:
         steps: tiers in rising order; empty: one at a time.
         stale_after: a sample older than this is no sample.
         absurd_above: a load average beyond this is a fault, not a load.
+        hold_useless: hold where more servers would not help.
     """
 
     scale_out_above: float = 4.0
@@ -116,6 +119,7 @@ class LoadPolicy:
     steps: tuple[Step, ...] = ()
     stale_after: float = 20.0
     absurd_above: float = 100_000.0
+    hold_useless: bool = True
 
 
 class Mode(StrEnum):
@@ -173,6 +177,8 @@ class PoolPolicy:
         metrics_port: the instances' node_exporter; None: not read.
         price: of one instance for one hour, above 0; None: unknown.
         currency: of the price, by ISO 4217; None only where the price is None.
+        country: where it is, by ISO 3166-1; None: the settings do not say.
+        max_rtt: longest round trip to an instance that may join, seconds; None: it is not measured.
     """
 
     name: str
@@ -186,6 +192,8 @@ class PoolPolicy:
     metrics_port: int | None = 9100
     price: float | None = None
     currency: str | None = None
+    country: str | None = None
+    max_rtt: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +247,7 @@ class Policy:
     def pool(self, name: str) -> PoolPolicy | None:
         """The pool of that name; None where the settings no longer have it."""
         return next((each for each in self.pools if each.name == name), None)
+
+    def allows(self, pool: PoolPolicy | None) -> bool:
+        """Instances may be in the pool's country; in a pool that says none, or that the settings no longer have, only where any will do."""
+        return not self.fleet.countries or (pool is not None and pool.country in self.fleet.countries)

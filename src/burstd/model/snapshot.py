@@ -29,6 +29,7 @@ class Snapshot:
         gateway: HAProxy's backend.
         cloud: what the clouds have told.
         checks: answers of the check path by operation, for instances that are syncing: None where it passed.
+        round_trips: by operation, seconds to the web port and back, or what is wrong, for those that are syncing, serve, and have a bound.
         orders: what operators have ordered.
         cooldowns: when the fleet last grew and shrank.
         pools: how the pools have behaved, by name; a pool that never failed is absent.
@@ -48,6 +49,7 @@ class Snapshot:
     cloud: CloudView = field(default_factory=CloudView)
     bursts: Mapping[str, Reading] = field(default_factory=dict)
     checks: Mapping[str, Fault | None] = field(default_factory=dict)
+    round_trips: Mapping[str, float | Fault] = field(default_factory=dict)
     ended: Mapping[str, float] = field(default_factory=dict)
     orders: Orders = field(default_factory=Orders)
     cooldowns: Cooldowns = field(default_factory=Cooldowns)

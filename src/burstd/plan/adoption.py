@@ -13,6 +13,7 @@ from burstd.model.cloud import Node, NodeState
 from burstd.model.fleet import Instance, Phase
 from burstd.model.naming import instance_name
 from burstd.model.policy import Policy
+from burstd.plan.residency import outside
 from burstd.plan.scaling import request_of
 
 
@@ -24,6 +25,7 @@ class Adoption:
         instances: the new records, one for each of `nodes`, in their order.
         nodes: the machines that get a record.
         doubles: second machines of an operation: the ordinary cycle destroys them.
+        abroad: machines of ours in pools outside of the allowed countries: none of them may serve.
         misnamed: machines of ours with another name than these settings give them: their servers in HAProxy would not be known as ours.
     """
 
@@ -31,6 +33,7 @@ class Adoption:
     nodes: tuple[Node, ...] = ()
     doubles: tuple[Node, ...] = ()
     misnamed: tuple[Node, ...] = ()
+    abroad: tuple[Node, ...] = ()
 
 
 def adopt(nodes: Iterable[Node], policy: Policy, known: Container[str], now: float) -> Adoption:
@@ -45,6 +48,7 @@ def adopt(nodes: Iterable[Node], policy: Policy, known: Container[str], now: flo
     taken: dict[str, tuple[Instance, Node]] = {}
     doubles: list[Node] = []
     misnamed: list[Node] = []
+    abroad: list[Node] = []
     for node in nodes:
         pool, operation = policy.pool(node.pool), node.operation
         ours = node.owner == policy.owner and operation and operation not in known
@@ -52,6 +56,8 @@ def adopt(nodes: Iterable[Node], policy: Policy, known: Container[str], now: flo
             continue
         if node.name != instance_name(policy.fleet.name, policy.owner, operation):
             misnamed.append(node)
+        elif outside(policy, node.pool):
+            abroad.append(node)
         elif operation in taken:
             doubles.append(node)
         else:
@@ -67,4 +73,4 @@ def adopt(nodes: Iterable[Node], policy: Policy, known: Container[str], now: flo
             )
             taken[operation] = (instance, node)
     instances, kept = zip(*taken.values(), strict=True) if taken else ((), ())
-    return Adoption(instances, kept, tuple(doubles), tuple(misnamed))
+    return Adoption(instances, kept, tuple(doubles), tuple(misnamed), tuple(abroad))

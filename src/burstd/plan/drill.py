@@ -20,6 +20,7 @@ from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.draft import NO_KEY, Draft
 from burstd.plan.rehearsals import REHEARSALS, write
+from burstd.plan.residency import outside
 from burstd.plan.scaling import barred, intend, open_pool
 
 SCHEDULE: Final = "schedule"
@@ -45,7 +46,9 @@ def obstacle(snapshot: Snapshot, policy: Policy, pool: str | None) -> BurstdErro
         return AskOperator(f"drill: no room for one more: {room}; wait until one has gone, or raise fleet.max and reload")
     if isinstance(snapshot.gateway, Fault):
         return Retry(f"drill: HAProxy cannot be read ({snapshot.gateway.text}); try again when it answers")
-    names = [each.name for each in policy.pools if pool in {None, each.name}]
+    if pool is not None and (why := outside(policy, pool)):
+        return AskOperator(f"drill --pool {pool}: {why}; name another pool, or add its country to fleet.countries")
+    names = [each.name for each in policy.pools if pool in {None, each.name} and not outside(policy, each.name)]
     bars = [barred(snapshot.pools.get(name), snapshot.now) for name in names]
     return Retry(f"drill: {'; '.join(bars)}") if all(bars) else None
 

@@ -16,6 +16,7 @@ from burstd.model.naming import is_server_name
 from burstd.model.plans import Action, CallCloud, EditGateway, Plan, Record, RecordCooldowns, Violation
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
+from burstd.plan.residency import outside
 
 
 class _Check:
@@ -111,6 +112,12 @@ class _Check:
                 return f"destroy {self.destroys} of one cycle" if self.destroys > self.policy.fleet.max_step else None
         return None
 
+    def provisioned_abroad(self, action: Action) -> str | None:
+        match action:
+            case CallCloud(CreateCall(pool=pool)) if why := outside(self.policy, pool):
+                return f"a create where none may be: {why}"
+        return None
+
 
 INVARIANTS: dict[str, Callable[[_Check, Action], str | None]] = {
     "max": _Check.max_exceeded,
@@ -120,6 +127,7 @@ INVARIANTS: dict[str, Callable[[_Check, Action], str | None]] = {
     "intent": _Check.effect_before_intent,
     "listing": _Check.removed_on_a_fault,
     "max_step": _Check.too_many_steps,
+    "residency": _Check.provisioned_abroad,
 }
 """By the name that /metrics counts them under. Overrides end in `plan()`, an empty second plan is a property test."""
 

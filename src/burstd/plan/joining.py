@@ -15,6 +15,7 @@ from burstd.plan.content import missing_content
 from burstd.plan.draft import Draft
 from burstd.plan.keeping import keep, prepare
 from burstd.plan.lines import wanted_lines
+from burstd.plan.residency import outside, too_far
 
 _NOT_ASKED = Fault("check path", FaultKind.MISSING, "its check path has not been asked yet")
 
@@ -61,16 +62,26 @@ def _fail(draft: Draft, instance: Instance, why: str) -> None:
 
 
 def sync(draft: Draft) -> None:
-    """The gate: an instance joins only when its check path has answered, and all of the content is there."""
+    """The gate: an instance joins only where it may be, when its check path has answered, from near enough, and with all of the content."""
     for instance in draft.phase(Phase.SYNCING):
-        fault = draft.snapshot.checks.get(instance.operation, _NOT_ASKED)
-        lacking = fault.text if fault else missing_content(draft, instance)
+        lacking, failed = _lacking(draft, instance)
         if not lacking:
             draft.move(instance, Phase.JOINING, "its check path answers" + (" and its content is whole" if draft.policy.content else ""))
         elif overdue(instance, draft.policy.fleet, draft.now):
-            _fail(draft, instance, f"its check path never answered: {lacking}" if fault else f"its content did not come in time: {lacking}")
+            _fail(draft, instance, f"{failed}: {lacking}")
         else:
             draft.waiting.append(f"{instance.name} is not ready: {lacking}")
+
+
+def _lacking(draft: Draft, instance: Instance) -> tuple[str, str]:
+    """What keeps an instance at the gate, by name (empty: nothing), and what is said of it where it has been so for too long."""
+    if why := outside(draft.policy, instance.pool):
+        return why, "it may not serve"
+    if fault := draft.snapshot.checks.get(instance.operation, _NOT_ASKED):
+        return fault.text, "its check path never answered"
+    if far := too_far(draft.snapshot, draft.policy, instance):
+        return far, "it is too far away"
+    return missing_content(draft, instance), "its content did not come in time"
 
 
 def join(draft: Draft) -> None:

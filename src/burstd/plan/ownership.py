@@ -12,6 +12,7 @@ from burstd.model.cloud import CreateCall, DestroyCall, LaunchRequest, Listing, 
 from burstd.model.faults import Fault
 from burstd.model.fleet import Instance, Phase
 from burstd.plan.draft import Draft
+from burstd.plan.residency import outside
 
 MISSES = 3
 """Plausible listings in a row without a machine before it counts as missing."""
@@ -142,7 +143,7 @@ def resolve_unknown(draft: Draft) -> None:
         draft.waiting.append(f"{instance.name} may or may not exist")
         due = (instance.attempted_at or instance.since) + _RESEND_AFTER * 2 ** min(instance.attempts, _MOST_RESENDS)
         may = instance.pool in cloud.resends and instance.attempts < _MOST_RESENDS and draft.now >= due and not draft.bar(instance.pool)
-        if may and draft.room(CreateCall) > 0:
+        if may and not outside(draft.policy, instance.pool) and draft.room(CreateCall) > 0:
             again = {"attempts": instance.attempts + 1, "attempted_at": draft.now, "refused": False}
             draft.move(instance, Phase.REQUESTED, "sent again under its token", **again)
             draft.call(CreateCall(instance.operation, instance.request))

@@ -18,6 +18,7 @@ from burstd.model.plans import RecordCooldowns
 from burstd.model.policy import Policy, PoolPolicy
 from burstd.plan.content import missing_content
 from burstd.plan.draft import NO_KEY, Draft
+from burstd.plan.residency import outside
 
 
 def scale(draft: Draft, operations: Iterator[str]) -> None:
@@ -129,12 +130,12 @@ def _can_return(draft: Draft, instance: Instance) -> bool:
 
 
 def open_pool(draft: Draft) -> PoolPolicy | None:
-    """The first pool that is not barred; what bars the others is said."""
+    """The first pool that may be bought from and is not barred; what is in the way of the others is said."""
     if not draft.key_ready():
         draft.waiting.append(NO_KEY)
         return None
     for pool in draft.policy.pools:
-        why = barred(draft.pools.get(pool.name), draft.now)
+        why = outside(draft.policy, pool.name) or barred(draft.pools.get(pool.name), draft.now)
         if not why:
             return pool
         draft.waiting.append(why)
@@ -175,7 +176,9 @@ def request_of(policy: Policy, pool: PoolPolicy, operation: str, key: HostKey | 
 def send_intended(draft: Draft) -> None:
     """Hand over what is intended, that of an earlier cycle which could not be sent included."""
     for instance in draft.phase(Phase.INTENDED):
-        if draft.room(CreateCall) > 0:
+        if why := outside(draft.policy, instance.pool):
+            draft.move(instance, Phase.FAILED, why)
+        elif draft.room(CreateCall) > 0:
             draft.move(instance, Phase.REQUESTED, instance.reason, attempts=1, attempted_at=draft.now)
             draft.call(CreateCall(instance.operation, instance.request))
 

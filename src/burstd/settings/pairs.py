@@ -136,6 +136,10 @@ def _pool(settings: Settings) -> Iterator[Problem]:
     if settings.fleet.max and not settings.pool:
         yield Problem((("pool",), ("fleet", "max")), "a place to get instances from", "add a [[pool]] table, or set fleet.max = 0")
     yield from _twice([pool.name for pool in settings.pool], [("pool", number, "name") for number in range(len(settings.pool))])
+    countries = settings.fleet.countries
+    if countries and settings.fleet.max and settings.pool and all(pool.country and pool.country not in countries for pool in settings.pool):
+        keys: list[KeyPath] = [("fleet", "countries"), *(("pool", number, "country") for number in range(len(settings.pool)))]
+        yield Problem(tuple(keys), "at least one pool in these countries", "add a pool that is, or the country of one that shall be used")
     for number, pool in enumerate(settings.pool):
         for name in sorted(pool.args.keys() & pool.secret_files.keys()):
             yield Problem(
@@ -146,6 +150,12 @@ def _pool(settings: Settings) -> Iterator[Problem]:
         if pool.proxy is not None and pool.proxy_file is not None:
             paths = (("pool", number, "proxy"), ("pool", number, "proxy_file"))
             yield Problem(paths, "a proxy to be given once", "take one of the two out")
+        if countries and pool.country is None:
+            yield Problem(
+                (("fleet", "countries"), ("pool", number, "country")),
+                "every pool to say in which country it is",
+                'write for example country = "IE" in that pool',
+            )
         if pool.price is not None and pool.currency is None:
             paths = (("pool", number, "price"), ("pool", number, "currency"))
             yield Problem(paths, "a price to have its currency", 'write for example currency = "EUR"')
@@ -163,6 +173,9 @@ def _schedule(settings: Settings) -> Iterator[Problem]:
     schedules = settings.schedule
     yield from _twice([each.name for each in schedules], [("schedule", number, "name") for number in range(len(schedules))])
     for number, schedule in enumerate(schedules):
+        if schedule.cron is None and not schedule.at:
+            paths = (("schedule", number, "cron"), ("schedule", number, "at"))
+            yield Problem(paths, "hours by cron, dates, or both", 'write for example cron = "0 8 * * 1-5", or at = ["2026-12-24 08:00"]')
         if schedule.minimum > settings.fleet.max:
             yield Problem(
                 (("schedule", number, "minimum"), ("fleet", "max")), "minimum to be at most fleet.max", "lower minimum, or raise fleet.max"

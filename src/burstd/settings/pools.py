@@ -33,6 +33,7 @@ class PoolSettings(Section):
     image: v.Text = key(..., "Id of the image to start from, at this cloud.", example="ami-0a1b2c3d4e5f67890")
     size: v.Text = key(..., "Id of the machine type, at this cloud.", example="t3.small")
     location: v.OptionalText = key(_POOL.location, "Zone to start in; where it is not given, the cloud chooses.", example="eu-west-1a")
+    country: v.OptionalCountry = key(_POOL.country, "Country in which it is; needed where fleet.countries is set.", example="IE")
     networks: v.Names = key((), "Networks of every instance, by this cloud's ids or names (docs/clouds.md).", example=["subnet-0a1b2c3d"])
     keypair: v.OptionalText = key(
         None, "Key that may log in to every instance: its name, its id or the public key itself (docs/clouds.md).", example="burst"
@@ -75,6 +76,12 @@ class PoolSettings(Section):
     port: v.Port = key(_POOL.port, "The instances' web port.", ge=1, le=v.GREATEST_PORT)
     check_path: v.CheckPath = key(_POOL.check_path, "Must answer 200 before an instance joins.")
     metrics_port: v.OptionalPort = key(_POOL.metrics_port, "The instances' node_exporter; 0: not read.", ge=1, le=v.GREATEST_PORT)
+    max_rtt: v.OptionalSeconds = key(
+        _POOL.max_rtt,
+        "An instance joins only where a TCP connection to its web port is made within this time; 0: not measured.",
+        example="50ms",
+        gt=0,
+    )
     price: v.Price = key(_POOL.price, "What one instance costs for one hour; 0: unknown.", example=0.0228, gt=0)
     currency: v.Currency = key(_POOL.currency, "Currency of the price.", example="EUR")
 

@@ -46,6 +46,11 @@ class FleetSettings(Section):
     min: v.Instances = key(_FLEET.minimum, "Fewest instances in service.", ge=0)
     # 1,000 is what HAProxy 2.6 takes from one connection within a moment; more than that is a slip of the hand and a bill.
     max: v.Instances = key(_FLEET.maximum, "Most instances that may ever exist, standbys and unknown ones counted.", ge=0, le=1000)
+    countries: v.Countries = key(
+        _FLEET.countries,
+        "Countries in which instances may be; a pool elsewhere is never bought from. Empty: anywhere.",
+        example=["NO", "IE"],
+    )
     standby: v.Instances = key(_FLEET.standby, "More, kept ready as HAProxy's `backup`: the first to go into service.", ge=0)
     max_step: v.Instances = key(_FLEET.max_step, "Most launches, and most destroys, in one cycle.", ge=1)
     poll_interval: v.Seconds = key(_FLEET.poll_interval, "Time from one cycle to the next.", gt=0)
@@ -95,6 +100,10 @@ class LoadSettings(Section):
     )
     stale_after: v.Seconds = key(_LOAD.stale_after, "A sample older than this is no sample: burstd holds.", gt=0)
     absurd_above: v.LoadUnits = key(_LOAD.absurd_above, "A load average beyond this is a fault of the exporter, not a load.", gt=0)
+    hold_useless: bool = key(
+        default=_LOAD.hold_useless,
+        meaning="Buy nothing on account of the load where more servers would not help (docs/usefulness.md); false: buy anyway.",
+    )
     deadline: v.Seconds = key(2.0, "For one reading of an exporter, from the connection to the last byte.", gt=0)
 
 
@@ -169,11 +178,18 @@ class ScheduleSettings(Section):
     """Instances wanted at certain hours whatever the load, one table each; where windows overlap the highest minimum counts."""
 
     name: v.PoolName = key(..., "Your name for it.", example="sale")
-    cron: v.Cron = key(..., "When a window opens: minute, hour, day of the month, month, day of the week.", example="0 8 * * 1-5")
-    zone: v.Zone = key("UTC", "Time zone of cron.", example="Europe/Oslo")
+    cron: v.OptionalCron = key(
+        None, "When a window opens: minute, hour, day of the month, month, day of the week; none: only at the dates.", example="0 8 * * 1-5"
+    )
+    at: v.Dates = key((), "Dates at which a window opens once, beside those of cron.", example=["2026-12-24 08:00"])
+    zone: v.Zone = key("UTC", "Time zone of cron and of the dates.", example="Europe/Oslo")
     minimum: v.Instances = key(..., "Fewest instances while the window is open.", example=2, ge=1)
     duration: v.Seconds = key(..., "How long a window stays open, in real time.", example="12h", gt=0)
-    lead: v.Seconds = key(180.0, "How long before a window opens its instances are launched.")
+    lead: v.Lead = key(
+        "auto",
+        'How long before a window opens its instances are launched; "auto": as long as four of five boots of the pool took at most, and 3m '
+        "until one was seen.",
+    )
 
 
 class RenderSettings(Section):

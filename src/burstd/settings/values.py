@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Se
 
 from burstd.durations import EXPECTED as A_DURATION
 from burstd.durations import parse_duration
+from burstd.model.countries import CODES
 
 SOCKET_PATH_BYTES: Final = 107
 """What Linux's `sun_path` holds beside its closing NUL (unix(7))."""
@@ -139,11 +140,38 @@ def _cron(text: str) -> str:
     return text
 
 
+def _dates(value: object) -> object:
+    """One date or a list of them, as texts or as TOML's own local date-times."""
+    return tuple(map(_date, value if isinstance(value, list | tuple) else [value]))
+
+
+def _date(value: object) -> str:
+    try:
+        date = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+    except ValueError as error:
+        raise Refused("no such day or hour") from error
+    if not isinstance(date, datetime) or (isinstance(value, str) and not re.search(r"[T ]\d", value)):
+        raise Refused("day and hour are needed")
+    if date.tzinfo is not None:
+        raise Refused("zone says where, so it has no offset")
+    return date.isoformat(" ", "minutes")
+
+
+def _lead(value: object) -> object:
+    return value if value == "auto" else parse_duration(value)
+
+
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (KeyError, ValueError, OSError) as error:
         raise Refused("this machine knows no such zone") from error
+    return text
+
+
+def _country(text: str) -> str:
+    if text not in CODES:
+        raise Refused("ISO calls it GB" if text == "UK" else "no country has these letters")
     return text
 
 
@@ -167,6 +195,11 @@ def _weight(value: object) -> object:
 
 def _optional_weight(value: object) -> object:
     return None if value in ("", "none", None) else _weight(value)
+
+
+def _optional_duration(value: object) -> float | None:
+    none = value is None or (value in (0, "0", "", "none") and not isinstance(value, bool))
+    return None if none else parse_duration(value)
 
 
 def _anchored(value: object, info: ValidationInfo) -> object:
@@ -240,6 +273,7 @@ _PLAIN_WORD: Final = r"""[^\s"'\\#$\x00-\x1f\x7f]+"""
 _HAPROXY_NAME: Final = "a name of letters, digits, dash, underscore, dot or colon, without spaces"
 
 Seconds = Annotated[float, BeforeValidator(parse_duration), Kind(A_DURATION, "seconds")]
+OptionalSeconds = Annotated[float | None, BeforeValidator(_optional_duration), Kind(f"{A_DURATION}, or 0 for none", "seconds")]
 LoadUnits = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "load units")]
 Ratio = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "ratio")]
 Price = Annotated[
@@ -282,6 +316,9 @@ OptionalWords = Annotated[
 ]
 OptionalAddress = Annotated[str | None, BeforeValidator(_blank_is_none), AfterValidator(_address), Kind("an IP address")]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,63}"), Kind("a name of letters, digits, dash, underscore or dot, without spaces")]
+Country = Annotated[str, AfterValidator(_country)]
+Countries = Annotated[tuple[Country, ...], Kind('a list of countries in two capital letters of ISO 3166-1, such as ["NO", "IE"]')]
+OptionalCountry = Annotated[Country | None, BeforeValidator(_blank_is_none), Kind('two capital letters of ISO 3166-1, such as "IE"')]
 GroupName = Annotated[str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Za-z0-9_.-]+\$?"), Kind("the name of a group")]
 UserName = Annotated[str, _matching(r"[a-z_][a-z0-9_-]{0,31}"), Kind("the name of a user")]
 OptionalLogin = Annotated[
@@ -310,6 +347,8 @@ OptionalCron = Annotated[
     AfterValidator(lambda text: text and _cron(text)),
     Kind('five cron fields such as "0 8 * * mon-fri"'),
 ]
+Dates = Annotated[tuple[str, ...], BeforeValidator(_dates), Kind('a local date and hour such as "2026-12-24 08:00", or a list of them')]
+Lead = Annotated[float | Literal["auto"], BeforeValidator(_lead), Kind(f'"auto", or {A_DURATION}', "seconds")]
 Zone = Annotated[str, AfterValidator(_zone), Kind("the IANA name of a time zone")]
 Mode = Annotated[str, AfterValidator(_mode), Kind('an octal mode as a text, such as "0660"')]
 CheckPath = Annotated[str, _matching(r"/[A-Za-z0-9/._~%?=&+@:,!-]*"), Kind("a path that starts with /, of the characters of a URL")]

@@ -21,6 +21,7 @@ from burstd.adapters.libcloud import CloudPool, LibcloudCloud, forbid_blind_retr
 from burstd.adapters.local import register as register_local
 from burstd.adapters.lsyncd import Core, LsyncdMirror
 from burstd.adapters.node_exporter import NodeExporterLoad
+from burstd.adapters.round_trip import TcpDistance
 from burstd.adapters.sqlite import SqliteRoster
 from burstd.doors import DatabaseDoors, Promoter
 from burstd.errors import InvalidSettings
@@ -71,7 +72,7 @@ class Wiring:
         roster = SqliteRoster(settings.fleet.state_dir)
         try:
             self._owner = roster.owner()
-            _refuse([*keyless(settings), *stranded(settings, roster.fleet())])
+            _refuse([*keyless(settings), *stranded(settings, roster.fleet()), *abroad(settings, roster.fleet())])
             clock = SystemClock()
             self._pools = cloud_pools(settings)
             self._load = load_of(settings, clock)
@@ -89,6 +90,7 @@ class Wiring:
                 calendar_of(settings),
                 mirror_of(settings, clock),
                 *_database(settings, clock),
+                TcpDistance(settings.load.deadline),
             )
         except BaseException:
             roster.close()
@@ -101,7 +103,8 @@ class Wiring:
             AskOperator: the old settings stay in force; the message says which key is in the way.
         """
         old, ports = self.settings, self.ports
-        _refuse([*_fixed(old, settings), *keyless(settings), *stranded(settings, ports.roster.fleet())])
+        fleet = ports.roster.fleet()
+        _refuse([*_fixed(old, settings), *keyless(settings), *stranded(settings, fleet), *abroad(settings, fleet)])
         pools = cloud_pools(settings)
         gateway = gateway_of(settings, self._owner)
         if (pools, settings.fleet.poll_interval) != (self._pools, old.fleet.poll_interval):
@@ -121,6 +124,7 @@ class Wiring:
                 ports.database.servers.close()
             database, promoter = _database(settings, ports.clock)
             ports = replace(ports, database=database, promoter=promoter)
+        ports = replace(ports, distance=TcpDistance(settings.load.deadline))
         self.ports = replace(ports, load=self._load, content=self._content, gateway=gateway, calendar=calendar_of(settings), mirror=mirror)
         self.settings = settings
 
@@ -183,7 +187,8 @@ def core_of(settings: Settings) -> Core | None:
 def calendar_of(settings: Settings) -> CronCalendar:
     """The schedules' windows, and the hours of the drills."""
     drill = settings.drill
-    return CronCalendar([Schedule(**dict(each)) for each in settings.schedule], (drill.cron, drill.zone) if drill.cron else None)
+    schedules = [Schedule(**{**dict(each), "lead": None if each.lead == "auto" else each.lead}) for each in settings.schedule]
+    return CronCalendar(schedules, (drill.cron, drill.zone) if drill.cron else None)
 
 
 def cloud_of(settings: Settings, pools: Sequence[CloudPool], owner: str, clock: Clock) -> LibcloudCloud:
@@ -264,6 +269,17 @@ def stranded(settings: Settings, fleet: Sequence[Instance]) -> list[str]:
     lost = Counter(each.pool for each in fleet if each.pool not in known)
     return [
         f'pool "{name}": expected its [[pool]] table while {count} of its instances live; put it back, and drain them first (burstd drain)'
+        for name, count in lost.items()
+    ]
+
+
+def abroad(settings: Settings, fleet: Sequence[Instance]) -> list[str]:
+    """A line for every pool outside of `fleet.countries` that has instances: they would go on serving where none may be."""
+    countries, homes = settings.fleet.countries, {pool.name: pool.country for pool in settings.pool}
+    lost = Counter(each.pool for each in fleet if countries and each.pool in homes and homes[each.pool] not in countries)
+    return [
+        f'pool "{name}", country {homes[name]}: expected one of fleet.countries ({", ".join(countries)}) while {count} of its instances '
+        f"live; put the old countries back, and drain them first (burstd drain)"
         for name, count in lost.items()
     ]
 

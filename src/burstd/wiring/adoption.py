@@ -13,6 +13,7 @@ from burstd.errors import Misconfigured, Retry
 from burstd.model.event import Event
 from burstd.model.faults import Fault
 from burstd.plan.adoption import Adoption, adopt
+from burstd.plan.residency import outside
 from burstd.settings import Settings
 from burstd.wiring import cloud_pools
 
@@ -32,7 +33,8 @@ class Takeover:
 
         Raises:
             AlreadyRunning: a daemon holds the state folder.
-            AskOperator: no fleet was lost here, a secret cannot be read, or a machine of ours bears a strange name.
+            AskOperator: no fleet was lost here, a secret cannot be read, or a machine of ours bears a strange name or is in a country
+                where none may be.
             Retry: a pool cannot be listed; nothing is written.
         """
         forbid_blind_retries()
@@ -55,7 +57,12 @@ class Takeover:
             raise Retry(f"{'; '.join(faults)}; nothing is taken over before every pool can be listed")
         nodes = [node for each in shown.values() if not isinstance(each, Fault) for node in each]
         known = {each.operation for each in self._roster.fleet()} | set(self._roster.ended())
-        adoption = adopt(nodes, settings.policy(self.owner), known, self._clock.now())
+        policy = settings.policy(self.owner)
+        adoption = adopt(nodes, policy, known, self._clock.now())
+        if adoption.abroad:
+            names = ", ".join(f"{each.name} ({each.id})" for each in adoption.abroad)
+            why = "; ".join(dict.fromkeys(outside(policy, each.pool) for each in adoption.abroad))
+            raise Misconfigured(f"{why}: expected none of our machines there, found {names}; destroy them by hand, or add the country")
         if adoption.misnamed:
             names = ", ".join(f"{each.name} ({each.id})" for each in adoption.misnamed)
             given = f'fleet.name = "{settings.fleet.name}"'

@@ -9,7 +9,7 @@ import grp
 import os
 import socket as sockets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -82,7 +82,7 @@ def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
     for core in settings.core:
         yield f"the exporter of {core.name}", partial(_exporter, settings, core)
     for pool in settings.pool:
-        yield f"pool {pool.name}", partial(_pool, pool)
+        yield f"pool {pool.name}", partial(_pool, pool, settings.fleet.countries)
     if settings.content.core is not None:
         yield "the content's core server", partial(_content, settings)
     if settings.database.primary is not None:
@@ -228,11 +228,11 @@ def _exporter(settings: Settings, core: CoreSettings) -> Iterator[Finding]:
             yield _ok("core", f'core "{core.name}": load {load1:.2f} on {cpus} CPUs')
 
 
-def _pool(settings: PoolSettings) -> Iterator[Finding]:
+def _pool(settings: PoolSettings, countries: Sequence[str]) -> Iterator[Finding]:
     register()
     try:
         pool = cloud_pool(settings)
-        problems = probe_pool(pool)
+        problems = probe_pool(pool, country=settings.country)
         told = caution(pool)
     except AskOperator as error:
         yield _fail("pool", str(error))
@@ -245,7 +245,11 @@ def _pool(settings: PoolSettings) -> Iterator[Finding]:
         yield _fail("pool", f"{problem.text}{mend}", down=problem.peer_down)
     if not problems:
         price = "" if settings.price is None else f"; {settings.price:g} {settings.currency} an hour for each instance"
-        yield _ok("pool", f'pool "{settings.name}": {settings.driver} answers, and lets us in{price}')
+        where = "" if settings.country is None else f"; in {settings.country}"
+        yield _ok("pool", f'pool "{settings.name}": {settings.driver} answers, and lets us in{where}{price}')
+    if countries and settings.country not in countries:
+        outside = f"expected one of fleet.countries ({', '.join(countries)}), so that nothing is ever bought there"
+        yield _warning("pool", f'pool "{settings.name}", country {settings.country}: {outside}; add the country, or take the pool out')
 
 
 def _content(settings: Settings) -> Iterator[Finding]:

@@ -23,12 +23,14 @@ class Destination:
     Attributes:
         kind: "core", "instance", "database" or "pool".
         remark: what of it is measured, where that is not plain from the kind.
+        bound: the longest round trip that lets an instance join (`max_rtt` of its pool), seconds; None: any.
     """
 
     kind: str
     name: str
     place: Place
     remark: str = ""
+    bound: float | None = None
 
 
 def destinations(settings: Settings, instances: Sequence[Mapping[str, Any]]) -> list[Destination]:
@@ -52,10 +54,11 @@ def _cores(settings: Settings) -> Iterator[Destination]:
 
 
 def _instances(settings: Settings, instances: Sequence[Mapping[str, Any]]) -> Iterator[Destination]:
-    ports = {pool.name: pool.port for pool in settings.pool}
+    pools = {pool.name: pool for pool in settings.pool}
     for each in instances:
-        if each["address"] is not None and each["pool"] in ports:
-            yield Destination("instance", each["name"], (each["address"], ports[each["pool"]]), each["pool"])
+        pool = pools.get(each["pool"])
+        if each["address"] is not None and pool is not None:
+            yield Destination("instance", each["name"], (each["address"], pool.port), pool.name, pool.max_rtt)
 
 
 def _database(settings: Settings) -> Iterator[Destination]:

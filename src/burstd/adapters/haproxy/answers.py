@@ -42,12 +42,18 @@ class Info:
         process: (pid, start in seconds since the epoch); names one process for ever, since either alone may come again.
         stopping: it is the old process of a reload and must not be read or edited any more.
         served: requests and connections since its start.
+        idle: the part of its time in which the thread that answers had nothing to do, 0..1; None where it does not say.
+        connections: clients' connections now.
+        most_connections: so many of them it takes; None where it does not say.
     """
 
     version: Version
     process: tuple[int, float]
     stopping: bool
     served: int = 0
+    idle: float | None = None
+    connections: int = 0
+    most_connections: int | None = None
 
 
 def parse_info(text: str) -> Info:
@@ -64,7 +70,15 @@ def parse_info(text: str) -> Info:
         major, minor, patch = (int(part or 0) for part in version.groups())
         process = int(fields["Pid"]), float(int(fields["Start_time_sec"]))
         served = int(fields.get("CumReq", 0)) + int(fields.get("CumConns", 0))
-        return Info((major, minor, patch), process, stopping=fields["Stopping"] != "0", served=served)
+        return Info(
+            (major, minor, patch),
+            process,
+            stopping=fields["Stopping"] != "0",
+            served=served,
+            idle=int(fields["Idle_pct"]) / 100 if "Idle_pct" in fields else None,
+            connections=int(fields.get("CurrConns", 0)),
+            most_connections=int(fields.get("Maxconn", 0)) or None,
+        )
     except KeyError as error:
         raise Garbled(f"`show info` has no field {error}") from error
     except (ValueError, OverflowError) as error:
@@ -123,6 +137,7 @@ class _Row(NamedTuple):
     req_tot: str
     econ: str
     eresp: str
+    hrsp_5xx: str
     throttle: str
 
 
@@ -164,6 +179,7 @@ def _server(row: _Row) -> ServerRow:
         requests=_requests(row),
         maxconn=_number("slim", row.slim or "0") or None,
         errors=_number("econ", row.econ or "0") + _number("eresp", row.eresp or "0"),
+        refusals=_number("hrsp_5xx", row.hrsp_5xx or "0"),
         throttle=_number("throttle", row.throttle) if row.throttle else None,
     )
 

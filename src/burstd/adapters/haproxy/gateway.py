@@ -146,6 +146,9 @@ class HAProxyGateway:
             started=before.process[1],
             backends=tuple(views),
             removal_grace=0.0 if version >= SAFE_REMOVAL else self._grace,
+            idle=before.idle,
+            connections=before.connections,
+            most_connections=before.most_connections,
         )
 
     def _recognise(self, talk: Conversation, process: tuple[int, float]) -> Info:

@@ -14,6 +14,7 @@ from burstd.adapters.libcloud.pool import CloudPool
 from burstd.adapters.libcloud.workers import Seat
 from burstd.errors import Misconfigured
 from burstd.model.cloud import LaunchRequest
+from burstd.model.countries import country_code
 from burstd.model.faults import FaultKind
 
 NOBODY: Final = "burstd-check"
@@ -37,12 +38,15 @@ class Problem:
         return self.kind in {FaultKind.UNREACHABLE, FaultKind.GARBLED, FaultKind.THROTTLED, FaultKind.UNKNOWN}
 
 
-def probe(pool: CloudPool, *, deadline: float = 10.0) -> tuple[Problem, ...]:
-    """Every problem found within `deadline` seconds of wall-clock time; empty where there is none. Never raises."""
+def probe(pool: CloudPool, *, country: str | None = None, deadline: float = 10.0) -> tuple[Problem, ...]:
+    """Every problem found within `deadline` seconds of wall-clock time; empty where there is none. Never raises.
+
+    `country` is the one that the pool is said to be in; where libcloud knows better, that is a problem.
+    """
     found: list[Problem] = []
 
     def ask() -> None:
-        found.extend(_problems(pool, deadline))
+        found.extend(_problems(pool, country, deadline))
 
     asking = threading.Thread(target=ask, name=f"probe {pool.name}", daemon=True)
     asking.start()
@@ -58,7 +62,7 @@ def caution(pool: CloudPool) -> str | None:
     return record.caution(pool) if record else None
 
 
-def _problems(pool: CloudPool, timeout: float) -> Iterator[Problem]:
+def _problems(pool: CloudPool, country: str | None, timeout: float) -> Iterator[Problem]:
     try:
         record = record_of(pool)
     except Misconfigured as problem:
@@ -66,13 +70,13 @@ def _problems(pool: CloudPool, timeout: float) -> Iterator[Problem]:
         return
     seat = Seat(lambda: connect(pool, record, timeout))
     try:
-        yield from _asked(pool, record, seat)
+        yield from _asked(pool, record, seat, country)
     except Exception as error:  # noqa: BLE001 - any exception at all may come out of a driver; `judge` looks at each
         verdict = judge(error, seat.sent, Redactor(pool), record.dialect)
         yield Problem(f"{pool.peer}: {verdict.text}", verdict.kind)
 
 
-def _asked(pool: CloudPool, record: DriverRecord, seat: Seat) -> Iterator[Problem]:
+def _asked(pool: CloudPool, record: DriverRecord, seat: Seat, country: str | None) -> Iterator[Problem]:
     calls = PoolCalls(pool, record, NOBODY)
     sample = LaunchRequest(pool.name, "check", pool.image, pool.size, pool.location, (), "check")
     ours = {"name", "size", "image", "location", *record.launch(sample, pool)} - record.merged
@@ -86,3 +90,8 @@ def _asked(pool: CloudPool, record: DriverRecord, seat: Seat) -> Iterator[Proble
             choices = sorted(str(each.id) for each in listed)
             if value not in choices:
                 yield Problem(unknown(pool, key, value, choices), FaultKind.MISCONFIGURED)
+    known = country_code(record.country(driver, pool)) if country else None
+    if known not in {None, country}:
+        where = f"location {pool.location}" if pool.location else "the region of its args"
+        mend = f'write country = "{known}", or name a place in {country}'
+        yield Problem(f"{pool.peer}: country {country}: expected {known}, where libcloud has {where}; {mend}", FaultKind.MISCONFIGURED)

@@ -13,7 +13,7 @@ from burstd.adapters.memory.cloud import MemoryCloud
 from burstd.adapters.memory.database import MemoryDatabase, MemoryFence, MemoryListener, MemoryRecord
 from burstd.adapters.memory.gateway import MemoryGateway, MemoryServer
 from burstd.adapters.memory.mirror import MemoryMirror
-from burstd.adapters.memory.readings import MemoryContent, MemoryLoad
+from burstd.adapters.memory.readings import MemoryContent, MemoryDistance, MemoryLoad
 from burstd.adapters.memory.roster import MemoryRoster
 from burstd.adapters.memory.traffic import MemoryTraffic, Strength
 from burstd.adapters.memory.world import CreateTrouble, DestroyTrouble, ListTrouble, Machine, MemoryClock, MemoryPool, MemoryWorld
@@ -28,6 +28,7 @@ __all__ = [
     "MemoryCloud",
     "MemoryContent",
     "MemoryDatabase",
+    "MemoryDistance",
     "MemoryFence",
     "MemoryGateway",
     "MemoryListener",

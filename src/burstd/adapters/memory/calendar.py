@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from burstd.model.window import Window
+from burstd.model.window import HORIZON, Window
 
 
 class MemoryCalendar:
@@ -15,15 +15,14 @@ class MemoryCalendar:
         drills: the hours of the drills.
     """
 
-    def __init__(self, *planned: Window, lead: float = 180.0, drills: Sequence[float] = ()) -> None:
-        """Windows are shown from `lead` seconds before they open on."""
+    def __init__(self, *planned: Window, drills: Sequence[float] = ()) -> None:
+        """Windows are shown from the horizon, or their lead, before they open on."""
         self.planned = list(planned)
         self.drills = list(drills)
-        self._lead = lead
 
     def windows(self, now: float) -> Sequence[Window]:
-        """Those that are open at `now`, or within the lead."""
-        return [each for each in self.planned if each.opens_at - self._lead <= now < each.closes_at]
+        """Those that are open at `now`, or soon will be."""
+        return [each for each in self.planned if each.opens_at - max(HORIZON, each.lead or 0.0) <= now < each.closes_at]
 
     def drill_due(self, now: float) -> float | None:
         """The last of the drills' hours at `now` or before."""

@@ -55,6 +55,7 @@ class MemoryServer:
     queued: int = 0
     requests: int = 0
     errors: int = 0
+    refusals: int = 0
     throttle: int | None = None
 
     @property
@@ -84,6 +85,9 @@ class MemoryGateway:
         backends: by name, and in each the servers by name, in HAProxy's order.
         queued: requests in the main backend's own queue.
         balance: the algorithm of all of them.
+        idle: the part of its time in which it has nothing to do.
+        connections: clients' connections now.
+        most_connections: so many of them it takes.
         failure: raised by every reading and edit while it is set: HAProxy is away, or not set up.
         refuse: asked for each edit; a fault it returns is that edit's answer, and the edit is not carried out.
         breaks_after: carry out so many edits, then lose the connection; None: do not.
@@ -107,6 +111,9 @@ class MemoryGateway:
         self.backends: dict[str, dict[str, MemoryServer]] = {name: {} for name in backends}
         self.queued = 0
         self.balance = "roundrobin"
+        self.idle = 1.0
+        self.connections = 0
+        self.most_connections = 4096
         self.failure: BurstdError | None = None
         self.refuse: Callable[[GatewayEdit], Fault | None] = lambda _edit: None
         self.breaks_after: int | None = None
@@ -164,6 +171,9 @@ class MemoryGateway:
                 for name, servers in self.backends.items()
             ),
             removal_grace=self._grace,
+            idle=self.idle,
+            connections=self.connections,
+            most_connections=self.most_connections,
         )
 
     def apply(self, edits: Sequence[GatewayEdit], process: tuple[int, float]) -> Sequence[Fault | None]:
@@ -275,6 +285,7 @@ def _row(server: MemoryServer) -> ServerRow:
         requests=server.requests,
         maxconn=server.maxconn,
         errors=server.errors,
+        refusals=server.refusals,
         throttle=server.throttle,
     )
 

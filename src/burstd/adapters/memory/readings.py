@@ -1,4 +1,4 @@
-"""The `Load` and `Content` ports on the simulated world."""
+"""The `Load`, `Content` and `Distance` ports on the simulated world."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class _Level:
     cpus: int | None
     busy_seconds: float | None
     idle_seconds: float | None
+    iowait_seconds: float | None
 
 
 class MemoryLoad:
@@ -29,11 +30,18 @@ class MemoryLoad:
         self._clock = clock
         self._levels: dict[str, _Level | Fault] = {}
 
-    def set(
-        self, name: str, load1: float, *, cpus: int | None = None, busy_seconds: float | None = None, idle_seconds: float | None = None
+    def set(  # noqa: PLR0913 - each is a figure of the page that is played
+        self,
+        name: str,
+        load1: float,
+        *,
+        cpus: int | None = None,
+        busy_seconds: float | None = None,
+        idle_seconds: float | None = None,
+        iowait_seconds: float | None = None,
     ) -> None:
         """From now on the target shows this load (load units) and these CPU seconds."""
-        self._levels[name] = _Level(load1, cpus, busy_seconds, idle_seconds)
+        self._levels[name] = _Level(load1, cpus, busy_seconds, idle_seconds, iowait_seconds)
 
     def fail(self, name: str, kind: FaultKind = FaultKind.UNREACHABLE) -> None:
         """From now on the target cannot be read."""
@@ -49,7 +57,31 @@ class MemoryLoad:
             return Fault(name, FaultKind.UNREACHABLE, "nobody has set its load")
         if isinstance(level, Fault):
             return level
-        return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds, level.idle_seconds)
+        return Sample(self._clock.now(), level.load1, level.cpus, level.busy_seconds, level.idle_seconds, level.iowait_seconds)
+
+
+class MemoryDistance:
+    """The `Distance` port: a machine is as far away as its instance or its pool was put.
+
+    Attributes:
+        seconds: by the name of an instance, or of a pool, the round trip, or a fault; who is not in it is next door.
+    """
+
+    def __init__(self, world: MemoryWorld) -> None:
+        """Ask the machines of `world`."""
+        self.seconds: dict[str, float | Fault] = {}
+        self._world = world
+
+    def round_trips(self, instances: Sequence[tuple[Instance, PoolPolicy]]) -> Mapping[str, float | Fault]:
+        """By operation: the round trip, else what is wrong."""
+        return {each.operation: self._trip(each) for each, _ in instances}
+
+    def _trip(self, instance: Instance) -> float | Fault:
+        if instance.address is None:
+            return Fault(instance.name, FaultKind.MISSING, "has no address yet")
+        if not self._world.serves(instance.address):
+            return Fault(instance.name, FaultKind.UNREACHABLE, "no round trip: refused: nothing listens on that port")
+        return self.seconds.get(instance.name, self.seconds.get(instance.pool, 0.001))
 
 
 class MemoryContent:

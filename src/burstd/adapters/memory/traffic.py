@@ -82,6 +82,8 @@ class Station:
         load1: the load average.
         busy_seconds: CPU seconds since the start.
         idle_seconds: the rest of its CPUs' time.
+        iowait_seconds: the part of that in which a task waited for a disk.
+        blocked: tasks of something else that wait for a disk, as a backup's do: in the load average, and on no CPU.
         stay: seconds that a request is open, of late.
     """
 
@@ -90,6 +92,8 @@ class Station:
     load1: float = 0.0
     busy_seconds: float = 0.0
     idle_seconds: float = 0.0
+    iowait_seconds: float = 0.0
+    blocked: float = 0.0
     stay: float = 0.0
 
     def serve(self, arrivals: float) -> float:
@@ -100,7 +104,9 @@ class Station:
         worked = _STEP * _utilisation(made, round(held, _DIGITS), _STEP) * made.cpus / made.work
         self.tasks = max(0.0, held - worked)
         self.busy_seconds += worked * made.work
-        self.idle_seconds += max(0.0, _STEP * made.cpus - worked * made.work)
+        idle = max(0.0, _STEP * made.cpus - worked * made.work)
+        self.idle_seconds += idle
+        self.iowait_seconds += min(idle, _STEP * self.blocked)
         answered = max(0.0, worked - _STEP * made.background / made.work)
         # Little's law, damped: all requests of a step are shared out at once, and would otherwise run from one server to the other.
         self.stay = (self.stay + self.open / max(answered / _STEP, 1.0)) / 2
@@ -114,7 +120,7 @@ class Station:
     def fold(self, lots: random.Random | None) -> None:
         """Let the kernel count once."""
         seen = self.tasks if lots is None else self._drawn(lots)
-        self.load1 = self.load1 * _KEPT + seen * (1 - _KEPT)
+        self.load1 = self.load1 * _KEPT + (seen + self.blocked) * (1 - _KEPT)
 
     def _drawn(self, lots: random.Random) -> float:
         """The number of tasks at one moment, drawn from the stationary queue with the mean of now."""
@@ -232,4 +238,11 @@ class MemoryTraffic:
 
     def _show(self) -> None:
         for name, each in self.stations.items():
-            self._load.set(name, each.load1, cpus=each.strength.cpus, busy_seconds=each.busy_seconds, idle_seconds=each.idle_seconds)
+            self._load.set(
+                name,
+                each.load1,
+                cpus=each.strength.cpus,
+                busy_seconds=each.busy_seconds,
+                idle_seconds=each.idle_seconds,
+                iowait_seconds=each.iowait_seconds,
+            )

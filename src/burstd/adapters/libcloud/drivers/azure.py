@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord
+from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, country_listed
 from burstd.adapters.libcloud.faults import Dialect, Reply, http_reply
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.model.cloud import LaunchRequest
@@ -81,6 +81,7 @@ AZURE: Final = DriverRecord(
     image=_image,
     # The interface is made first; that it could be made says nothing of the machine.
     harmless=lambda _method, action: "/Microsoft.Network/" in action,
+    country=country_listed,
     takes=frozenset({"networks", "keypair"}),
     needs=("location", "networks", "create.ex_resource_group"),
     prepare=_prepare,

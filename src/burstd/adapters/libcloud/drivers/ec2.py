@@ -90,6 +90,7 @@ EC2: Final = DriverRecord(
     dialect=_DIALECT,
     listed=_owned,
     place=_zone,
+    country=lambda driver, _pool: str(driver.country),
     raw=_raw,
     takes=frozenset({"networks", "keypair", "security_groups"}),
     tokens=True,

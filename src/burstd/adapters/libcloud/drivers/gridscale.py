@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord
+from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, country_listed
 from burstd.adapters.libcloud.faults import Dialect, Reply, http_reply
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.model.cloud import LaunchRequest, NodeState
@@ -102,6 +102,7 @@ GRIDSCALE: Final = DriverRecord(
     size=_size,
     image=_image,
     destroy=_destroy,
+    country=country_listed,
     takes=frozenset({"keypair"}),
     needs=("location",),
     prepare=_prepare,

@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, tolerant
+from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, country_listed, tolerant
 from burstd.adapters.libcloud.drivers.tag_strings import from_strings, to_strings
 from burstd.adapters.libcloud.faults import Dialect, Reply
 from burstd.adapters.libcloud.pool import CloudPool
@@ -65,6 +65,7 @@ LINODE: Final = DriverRecord(
     dialect=Dialect(reply=_reply, gone=frozenset({"HTTP 404"}), full=("limit reached",), taken=("label must be unique",)),
     listed=_all,
     tags=lambda extra: from_strings(extra.get("tags") or ()),
+    country=country_listed,
     takes=frozenset({"keypair"}),
     needs=("location",),
     prepare=_prepare,

@@ -59,6 +59,8 @@ OVH: Final = DriverRecord(
     addresses=ipv4_first,
     # The key is looked up by its name first, which makes no machine.
     harmless=lambda _method, action: action.endswith("/sshkey"),
+    # Not its list_locations, which breaks at a region that libcloud has not heard of.
+    country=lambda driver, pool: driver.connectionCls.LOCATIONS.get(pool.location or "", {}).get("country"),
     takes=frozenset({"keypair"}),
     needs=("location", "args.ex_project_id", "args.ex_consumer_key"),
     prepare=_prepare,

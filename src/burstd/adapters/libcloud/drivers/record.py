@@ -68,6 +68,17 @@ def at_location(driver: Driver, name: str | None) -> dict[str, Any]:
     return {"location": None if name is None else NodeLocation(name, name, "", driver)}
 
 
+def no_country(driver: Driver, pool: CloudPool) -> str | None:  # noqa: ARG001 - the record's form
+    """Most drivers know none, or, as GCE's, make one up from the name of the zone."""
+    return None
+
+
+def country_listed(driver: Driver, pool: CloudPool) -> str | None:
+    """What libcloud calls the country of the pool's location, among those that the cloud lists; None where it does not say."""
+    places = (each for each in driver.list_locations() if pool.location in {str(each.id), str(each.name)})
+    return next((each.country for each in places), None)
+
+
 def named(each: object) -> object:
     """A name in the settings as the object that some drivers want, of which they read the id or the name; other values as they are."""
     return SimpleNamespace(id=each, name=each) if isinstance(each, str) else each
@@ -116,6 +127,7 @@ class DriverRecord:
         leaves: what may stay behind, in half a sentence for an operator.
         addresses: of (public, private) ones, all of them, the one to reach it by first.
         place: the create's arguments that say where.
+        country: what libcloud calls the country of the pool's location; None where it does not know.
         size: libcloud's object for the size's name.
         image: libcloud's object for an image's name.
         destroy: give it back; true when the cloud has taken the order.
@@ -147,6 +159,7 @@ class DriverRecord:
     leaves: str = ""
     addresses: Callable[[list[str], list[str]], list[str]] = _public_first
     place: Callable[[Driver, str | None], dict[str, Any]] = at_location
+    country: Callable[[Driver, CloudPool], str | None] = no_country
     size: Callable[[Driver, LaunchRequest], NodeSize] = _by_size
     image: Callable[[Driver, str], NodeImage] = _by_name
     destroy: Callable[[Driver, LibcloudNode], bool] = _destroyed

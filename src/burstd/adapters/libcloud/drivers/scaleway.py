@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord
+from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, country_listed
 from burstd.adapters.libcloud.faults import Dialect
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.model.cloud import LaunchRequest, NodeState
@@ -73,6 +73,7 @@ SCALEWAY: Final = DriverRecord(
     # Between the create's two requests it is stopped.
     states={"stopped": NodeState.PENDING},
     place=_place,
+    country=country_listed,
     image=_image,
     destroy=_destroy,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, ipv4_first, tolerant
+from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, country_listed, ipv4_first, tolerant
 from burstd.adapters.libcloud.faults import Dialect, Reply, http_reply
 from burstd.adapters.libcloud.pool import CloudPool
 from burstd.model.cloud import LaunchRequest
@@ -103,6 +103,7 @@ UPCLOUD: Final = DriverRecord(
     size=_size,
     image=_image,
     destroy=_destroy,
+    country=country_listed,
     takes=frozenset({"keypair"}),
     needs=("location", "keypair"),
     prepare=_prepare,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, numbered_image
+from burstd.adapters.libcloud.drivers.record import Driver, DriverRecord, country_listed, numbered_image
 from burstd.adapters.libcloud.drivers.tag_strings import from_strings, to_strings
 from burstd.adapters.libcloud.faults import Dialect, Reply
 from burstd.adapters.libcloud.pool import CloudPool
@@ -56,6 +56,7 @@ VULTR: Final = DriverRecord(
     tags=lambda extra: from_strings(str(extra.get("tag") or "").split(",")),
     addresses=_addresses,
     image=numbered_image,
+    country=country_listed,
     takes=frozenset({"networks", "keypair", "security_groups"}),
     most_networks=5,
     most_security_groups=1,

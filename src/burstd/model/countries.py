@@ -1,0 +1,49 @@
+"""Countries by their two letters of ISO 3166-1, and what clouds call them. Pure; it knows no pool and no cloud by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_LETTERS: Final = """
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH
+CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN
+GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI
+LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM
+PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD
+TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+"""
+
+CODES: Final = frozenset(_LETTERS.split())
+"""All that are assigned. A typing error among them could let data into a country that nobody has allowed, or keep a fleet from growing."""
+
+_CALLED: Final = {
+    "australia": "AU",
+    "brazil": "BR",
+    "canada": "CA",
+    "china": "CN",
+    "france": "FR",
+    "frankfurt": "DE",
+    "germany": "DE",
+    "hong kong": "HK",
+    "india": "IN",
+    "ireland": "IE",
+    "italy": "IT",
+    "japan": "JP",
+    "netherlands": "NL",
+    "singapore": "SG",
+    "south africa": "ZA",
+    "south korea": "KR",
+    "stockholm": "SE",
+    "sweden": "SE",
+    "uk": "GB",
+    "united kingdom": "GB",
+    "united states": "US",
+    "usa": "US",
+}
+"""The names, cities and habits that cloud libraries have in place of a code; what is not here is not known, and claims nothing."""
+
+
+def country_code(called: str | None) -> str | None:
+    """The two letters of what somebody calls a country, alone or behind a comma ("Iowa, USA"); None where they are not known for sure."""
+    word = (called or "").rpartition(",")[2].strip()
+    return word.upper() if word.upper() in CODES else _CALLED.get(word.lower())
