@@ -16,8 +16,13 @@ _ONLY = "threshold"
 
 def policy_names() -> tuple[str, ...]:
     """The values of `load.policy`, the default one first."""
-    chosen = getattr(LoadPolicy(), "policy", None)
-    return (_ONLY,) if chosen is None else (str(chosen), *(str(each) for each in type(chosen) if each is not chosen))
+    default = getattr(LoadPolicy(), "policy", None)
+    return (_ONLY,) if default is None else (str(default), *(str(each) for each in type(default) if each is not default))
+
+
+def chosen(load: LoadPolicy) -> str:
+    """The name of the policy that these settings have in force."""
+    return str(getattr(load, "policy", _ONLY))
 
 
 def policy_for(world: WorldSpec, name: str, base: Policy | None = None) -> Policy:
@@ -52,6 +57,6 @@ def policy_for(world: WorldSpec, name: str, base: Policy | None = None) -> Polic
 
 def _load_policy(load: LoadPolicy, name: str) -> LoadPolicy:
     """With this policy in force; the only place that knows how a policy is chosen."""
-    chosen = getattr(load, "policy", None)
-    changes: dict[str, Any] = {} if chosen is None else {"policy": type(chosen)(name)}
+    now = getattr(load, "policy", None)
+    changes: dict[str, Any] = {} if now is None else {"policy": type(now)(name)}
     return replace(load, **changes)

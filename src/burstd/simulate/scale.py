@@ -32,12 +32,20 @@ def demand_of(trace: Trace, world: WorldSpec) -> Trace:
     return replace(trace, values=tuple(map(requests, trace.values)), kind=Kind.REQUESTS)
 
 
+def scaled(trace: Trace, world: WorldSpec, factor: float | None) -> tuple[Trace, float]:
+    """The demand so many times as large, and the factor; None: as `fitted`."""
+    demand = demand_of(trace, world)
+    chosen = _fit(demand, world) if factor is None else factor
+    return demand.times(chosen), chosen
+
+
 def fitted(trace: Trace, world: WorldSpec) -> Trace:
     """The demand, scaled so that its 60 % quantile is what the cores carry at the threshold, and its peak at most 12 servers."""
-    demand = demand_of(trace, world)
+    return scaled(trace, world, None)[0]
+
+
+def _fit(demand: Trace, world: WorldSpec) -> float:
     usual, peak = demand.quantile(CORE_QUANTILE), max(demand.values)
-    if peak == 0:
-        return demand
-    by_peak = LARGEST_PEAK * world.capacity / peak
+    by_peak = LARGEST_PEAK * world.capacity / peak if peak else 1.0
     by_core = world.cores * world.capacity / usual if usual else by_peak
-    return demand.times(min(by_core, by_peak))
+    return min(by_core, by_peak)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,6 +62,7 @@ class Stage:
 
 def stage_of(  # noqa: PLR0913 - each is a part of the site that is played
     policy: Policy,
+    *,
     cpus: int,
     work: float,
     offered: Callable[[float], float],
@@ -102,3 +103,10 @@ def stage_of(  # noqa: PLR0913 - each is a part of the site that is played
         calendar or MemoryCalendar(),
     )
     return Stage(ports, flow, world)
+
+
+def read_history(url: str, query: str, start: float, end: float, step: float) -> Sequence[tuple[float, float]]:
+    """What a Prometheus has recorded (see `burstd.adapters.prometheus.read_range`)."""
+    from burstd.adapters.prometheus import read_range
+
+    return read_range(url, query, start, end, step)
