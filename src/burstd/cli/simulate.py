@@ -211,12 +211,15 @@ def _from_prometheus(url: str, query: str | None, days: float, step: float, sett
     backend = settings.haproxy.backend if settings else "app_cluster"
     exporters = [urlsplit(each.exporter).netloc for each in settings.core] if settings else []
     queries = [query] if query else default_queries(backend, exporters, step)
-    return record(read_history, url, queries, time.time(), days, step)
+    return record(read_history, url, queries, end=time.time(), days=days, step=step)
 
 
-def _play(demand: Trace, world: WorldSpec, names: Sequence[str], settings: Settings | None, *, seed: int, interval: float) -> list[Run]:
+def _play(  # noqa: PLR0913 - what is played, on what, and how
+    demand: Trace, world: WorldSpec, names: Sequence[str], settings: Settings | None, *, seed: int, interval: float
+) -> list[Run]:
     """Every policy in turn, with a bar for each on a terminal."""
-    from burstd.simulate import policy_for, simulate as play
+    from burstd.simulate import policy_for
+    from burstd.simulate import simulate as play
 
     base, calendar = None, None
     if settings is not None:

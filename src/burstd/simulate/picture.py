@@ -46,7 +46,8 @@ _STYLE: Final[dict[Any, Any]] = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.alpha": 0.25,
-    "legend.frameon": False,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
     "legend.fontsize": 9,
     "text.color": _INK,
     "xtick.color": _INK,
@@ -139,7 +140,7 @@ def _draw_servers(axes: Axes, run: Run, unit: float) -> None:
         middle, width = (start + end) / 2 / unit, max((end - start) / unit, thinnest)
         axes.axvspan(middle - width / 2, middle + width / 2, ymin=0.0, ymax=0.04, color=_OVER, lw=0, label=label)
         axes.axvspan(middle - width / 2, middle + width / 2, color=_OVER, alpha=0.18, lw=0)
-    top = max(max(demand), max(capacity))
+    top = max(*demand, *capacity)
     axes.set_ylim(0, top * 1.35)
     axes.legend(loc="upper left", ncols=2)
 

@@ -31,7 +31,9 @@ def default_queries(backend: str, exporters: Sequence[str], step: float) -> tupl
     return (f'sum(rate(haproxy_backend_http_requests_total{{proxy="{backend}"}}[{int(max(1.0, _WINDOW * step))}s]))', load)
 
 
-def record(read: Read, url: str, queries: Sequence[str], end: float, days: float, step: float) -> Trace:
+def record(  # noqa: PLR0913 - whom to ask what, and of when
+    read: Read, url: str, queries: Sequence[str], *, end: float, days: float, step: float
+) -> Trace:
     """The trace of the first query that gives anything, over the `days` before `end` (seconds since the epoch).
 
     A query that names a load average gives the load of a core server, any other one the requests/s to the site.

@@ -11,7 +11,7 @@ from rich.table import Table
 from burstd.simulate.measures import Measures
 from burstd.simulate.timeline import Run
 
-_UNKNOWN = "–"
+_UNKNOWN = "-"
 
 
 def _ratio(each: Measures) -> str:

@@ -1,7 +1,8 @@
 """The real cycle, turn after turn, on a simulated site until the trace ends.
 
-While nothing moves a turn comes every `interval` seconds; while an instance is on its way in or out, at the poll interval of the daemon, so
-that joining and leaving take as long as they do there. Everything that is drawn by lot comes from the seed: the same one gives the
+While nothing moves a turn comes every `interval` seconds. While an instance is on its way in or out, and while the cores get more than they
+carry or are about to, it comes at the poll interval of the daemon: so joining and leaving take as long as they do there, and the weights
+follow a burst as soon. Everything that is drawn by lot comes from the seed: the same one gives the
 same run.
 """
 
@@ -76,9 +77,13 @@ class _Pace:
 
     fine: float
     coarse: float
+    world: WorldSpec
 
     def seconds(self, stage: Stage) -> float:
         """By what is under way."""
+        flow = stage.flow
+        if flow.core_tasks > self.world.threshold or flow.core_rate(self.coarse) > self.world.capacity:
+            return self.fine
         now, seconds = stage.ports.clock.now(), self.coarse
         for instance in stage.ports.roster.fleet():
             if instance.phase not in _PATIENT:
@@ -105,7 +110,7 @@ class _Play:
             policy, cpus=world.cpus, work=world.work, offered=self._offered, boot=self._boot, start=self._start, calendar=calendar
         )
         self._cycle = Cycle(self._stage.ports, policy, lambda: f"{names.getrandbits(128):032x}")
-        self._pace = _Pace(policy.fleet.poll_interval, max(policy.fleet.poll_interval, interval))
+        self._pace = _Pace(policy.fleet.poll_interval, max(policy.fleet.poll_interval, interval), world)
         self._made = 0
 
     def run(self, progress: Progress) -> Run:

@@ -1,8 +1,8 @@
 """The traffic of a simulated site in coarse steps, for weeks of it: as `burstd.adapters.memory.traffic`, a step for each cycle.
 
-Users ask at a known rate, HAProxy's weights share the requests, and every server is the same kind of M/M/c queue in the fluid approximation
-named there: below saturation it stands at its mean within a step; beyond, it grows. HAProxy's counters, load averages and CPU seconds move
-with it. Nothing scatters, and nothing is drawn by lot.
+Users ask at a known rate, HAProxy's weights share the requests, and every server is the same kind of M/M/c queue in the fluid
+approximation named there: below saturation it stands at its mean within a step; beyond, it grows. HAProxy's counters, load averages and CPU
+seconds move with it. Nothing scatters, and nothing is drawn by lot.
 
 A server holds `ROOM` requests for each CPU at most. Who comes beyond gives up: it costs no CPU time, and HAProxy counts it as it counts every
 request that ends without an answer. Without that bound a long overload would leave a queue that nobody is waiting in any more.
@@ -33,6 +33,8 @@ _POINTS: Final = 400
 """Of the queue's curve: between two of them it is taken for straight, which is wrong by less than 0.01 load units up to a load of 20."""
 _FULLEST: Final = 0.998
 """The utilisation at which the curve ends and a standing queue begins to be one that grows."""
+_DIGITS: Final = 6
+"""Of a request: servers with one weight have nearly the same, and share their reckoning."""
 _SERVING: Final = frozenset({ServerStatus.UP, ServerStatus.NO_CHECK})
 
 
@@ -44,7 +46,7 @@ class _Curve:
     tasks: tuple[float, ...]
 
     def utilisation(self, held: float, rate: float) -> float:
-        """Where tasks that stay and tasks that are worked off, `rate` times the utilisation, are together `held`; 1 where they cannot be."""
+        """Where the tasks that stay, and `rate` times the utilisation that are worked off, make up what is held; 1 where they cannot."""
         places, tasks = self.utilisations, self.tasks
         after = bisect_left(range(len(places)), held, key=lambda each: tasks[each] + rate * places[each])
         if after == 0:
@@ -59,6 +61,12 @@ class _Curve:
 def _curve(made: Strength) -> _Curve:
     utilisations = tuple(_FULLEST * each / _POINTS for each in range(_POINTS + 1))
     return _Curve(utilisations, tuple(map(made.mean_tasks, utilisations)))
+
+
+@lru_cache(maxsize=256)
+def _utilisation(made: Strength, held: float, rate: float) -> float:
+    """As `_Curve.utilisation`: servers with one weight have the same, and it is reckoned once."""
+    return _curve(made).utilisation(held, rate)
 
 
 @dataclass(slots=True)
@@ -84,7 +92,7 @@ class Basin:
         """Let so many requests come, evenly over these seconds; how many have ended in them, answered or given up."""
         made = self.strength
         rate, held = seconds * made.cpus / made.work, self.tasks + arrivals
-        utilisation = _curve(made).utilisation(held, rate)
+        utilisation = _utilisation(made, round(held, _DIGITS), rate)
         left = max(0.0, held - rate * utilisation)
         lost = max(0.0, left - ROOM * made.cpus)
         left -= lost
@@ -154,6 +162,18 @@ class MemoryFlow:
             self._gateway.serve(line.name, int(owed))
             line.sessions = round(basin.tasks)
         self._show()
+
+    def core_rate(self, seconds: float) -> float:
+        """Requests/s that the mean core server will get so many seconds from now, if the weights stay as they are."""
+        came = self._offered(self._world.clock.now() + seconds)
+        cores = sum(each.weight for each in self._gateway.servers.values() if each.static)
+        taking = sum(each.weight for each in self._gateway.servers.values() if each.status in _SERVING and not each.backup)
+        return came * cores / max(taking, 1) / len(self._names)
+
+    @property
+    def core_tasks(self) -> float:
+        """Tasks that run or wait on the mean core server now."""
+        return sum(self.basins[name].tasks for name in self._names) / len(self._names)
 
     @property
     def core_load(self) -> float:
