@@ -4,8 +4,8 @@ Users ask at a known rate, HAProxy's weights share the requests, and every serve
 approximation named there: below saturation it stands at its mean within a step; beyond, it grows. HAProxy's counters, load averages and CPU
 seconds move with it. Nothing scatters, and nothing is drawn by lot.
 
-A server holds `ROOM` requests for each CPU at most. Who comes beyond gives up: it costs no CPU time, and HAProxy counts it as it counts every
-request that ends without an answer. Without that bound a long overload would leave a queue that nobody is waiting in any more.
+A server holds `ROOM` requests for each CPU at most. Who comes beyond gives up: it costs no CPU time, and HAProxy counts it as it counts
+every request that ends without an answer. Without that bound a long overload would leave a queue that nobody waits in any more.
 """
 
 from __future__ import annotations
