@@ -36,6 +36,7 @@ VERBS: Final = {
     "fleet": "Show what the clouds have: ours, orphans, strangers with a like name.",
     "adopt": "Take the fleet back from the clouds after the roster was lost.",
     "db": "Look after the core's database and its replica: status, promote, rejoin.",
+    "simulate": "Show what burstd would have done on a recorded load, and its cost.",
     "render": "Print a neighbour's configuration files, made from the settings.",
     "demo": "Watch a real HAProxy burst on this machine, in two minutes.",
     "completion": "Print the completion script for your shell.",

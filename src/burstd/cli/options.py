@@ -44,6 +44,10 @@ config_option: Final = click.option(
 )
 """Gives the verb `config`: the path of the settings file."""
 
+named_config_option: Final = click.option(
+    "--config", metavar="FILE", callback=_from_root, help="Settings file; without one the defaults count.  [env: BURSTD_CONFIG]"
+)
+"""Gives the verb `config`: the path of the settings file, None where nobody named one, be there one at the default place or not."""
 
 socket_option: Final = click.option(
     "--socket", metavar="PATH", callback=_from_root, help="The daemon's control socket.  [default: control.socket]"

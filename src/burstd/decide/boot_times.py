@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from burstd.model.boot import Boot
@@ -67,7 +68,13 @@ def _boot(instance: Instance) -> Boot | None:
 
 def write_boots(boots: Boots) -> str:
     """The text that the roster keeps."""
-    return json.dumps({"version": _VERSION, "pools": boots})
+    return _written(tuple(boots.items()))
+
+
+@lru_cache(maxsize=4)
+def _written(boots: tuple[tuple[str, tuple[Boot, ...]], ...]) -> str:
+    """Once for each change: every cycle asks whether it differs from what is stored."""
+    return json.dumps({"version": _VERSION, "pools": dict(boots)})
 
 
 def read_boots(text: str, now: float) -> Boots | None:

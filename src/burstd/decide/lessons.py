@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from burstd.decide.boot_times import BOOTS, read_boots, write_boots
@@ -89,6 +90,13 @@ def _read(text: str, memory: Memory) -> Memory:
     Raises:
         _StrangeError: it tells something else.
     """
+    work, trim, weights = _told(text)
+    return replace(memory, work=dict(work), trim=trim, weights=dict(weights))
+
+
+@lru_cache(maxsize=4)
+def _told(text: str) -> tuple[Mapping[str, float], float, Mapping[str, int]]:
+    """Work, trim and weights; read once for each change, though every cycle compares them with what it has learned."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -100,7 +108,7 @@ def _read(text: str, memory: Memory) -> Memory:
             and TRIM_RANGE[0] <= trim <= TRIM_RANGE[1]
             and all(isinstance(weight, int) and not isinstance(weight, bool) and 1 <= weight <= LARGEST for weight in weights.values())
         ):
-            return replace(memory, work=work, trim=trim, weights=weights)
+            return work, trim, weights
     raise _StrangeError
 
 

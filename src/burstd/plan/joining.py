@@ -119,7 +119,7 @@ def _retire_ghosts(draft: Draft, view: GatewayView) -> None:
     """Lines that bear our name and belong to no live record get no traffic; where it is safe at once they are removed."""
     alive = {each.name for each in draft.fleet.values()} | {each.name for each in draft.snapshot.fleet}
     for backend, row in view.lines:
-        if not is_server_name(draft.policy.fleet.name, draft.policy.owner, row.name) or instance_of(row.name) in alive:
+        if instance_of(row.name) in alive or not is_server_name(draft.policy.fleet.name, draft.policy.owner, row.name):
             continue
         if row.status is not ServerStatus.MAINT:
             draft.edit(SetState(backend, row.name, AdminState.MAINT))

@@ -11,6 +11,7 @@ a crash make a new one over the same world.
 from burstd.adapters.memory.calendar import MemoryCalendar
 from burstd.adapters.memory.cloud import MemoryCloud
 from burstd.adapters.memory.database import MemoryDatabase, MemoryFence, MemoryListener, MemoryRecord
+from burstd.adapters.memory.flow import MemoryFlow
 from burstd.adapters.memory.gateway import MemoryGateway, MemoryServer
 from burstd.adapters.memory.mirror import MemoryMirror
 from burstd.adapters.memory.readings import MemoryContent, MemoryDistance, MemoryLoad
@@ -30,6 +31,7 @@ __all__ = [
     "MemoryDatabase",
     "MemoryDistance",
     "MemoryFence",
+    "MemoryFlow",
     "MemoryGateway",
     "MemoryListener",
     "MemoryLoad",

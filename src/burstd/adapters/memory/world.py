@@ -85,6 +85,7 @@ class MemoryPool:
         late: see `CreateTrouble.LATE` and `DestroyTrouble.LATE`.
         lag: how long a new machine is missing in listings.
         tombstone: how long a destroyed machine is still listed as terminated.
+        stretch: asked for each machine; times `boot` and `sync`, what it takes. An infinite one: it never runs.
     """
 
     name: str
@@ -96,6 +97,7 @@ class MemoryPool:
     late: float = 30.0
     lag: float = 0.0
     tombstone: float = 60.0
+    stretch: Callable[[], float] = lambda: 1.0
 
 
 @dataclass(slots=True)
@@ -167,6 +169,15 @@ class MemoryWorld:
         self.listings: dict[str, deque[ListTrouble | None]] = {name: deque() for name in self.pools}
         self.tokens: dict[str, str] = {}
         self._later: list[tuple[float, Callable[[], None]]] = []
+        # A simulation of weeks makes thousands of machines, and asks for those that are left many times in each cycle.
+        self._standing: list[Machine] = []
+        self._by_address: dict[str, Machine] = {}
+        self._by_token: dict[tuple[str, str], Machine] = {}
+
+    @property
+    def alive(self) -> list[Machine]:
+        """The machines that somebody pays for, oldest first."""
+        return [each for each in self._standing if each.alive]
 
     def make(self, pool: str, name: str, tags: Mapping[str, str], token: str = "") -> Machine:
         """One machine, or the one that this token has made before, gone or not.
@@ -175,14 +186,12 @@ class MemoryWorld:
             NoCapacity: the pool is full.
         """
         place = self.pools[pool]
-        if place.tokens and token:
-            for machine in self.machines:
-                if (machine.pool, machine.token) == (pool, token):
-                    return machine
-        if sum(machine.alive and machine.pool == pool for machine in self.machines) >= place.capacity:
+        if place.tokens and token and (before := self._by_token.get((pool, token))):
+            return before
+        if sum(machine.alive and machine.pool == pool for machine in self._standing) >= place.capacity:
             raise NoCapacity(f"all {place.capacity} machines are taken")
         number = len(self.machines) + 1
-        now = self.clock.now()
+        now, stretch = self.clock.now(), place.stretch()
         machine = Machine(
             pool=pool,
             id=f"m-{number:06}",
@@ -191,10 +200,13 @@ class MemoryWorld:
             tags=dict(tags),
             token=token,
             created_at=now,
-            runs_at=now + place.boot,
-            serves_at=now + place.boot + place.sync,
+            runs_at=now + place.boot * stretch,
+            serves_at=now + (place.boot + place.sync) * stretch,
         )
         self.machines.append(machine)
+        self._standing.append(machine)
+        self._by_address[machine.address] = machine
+        self._by_token.setdefault((pool, token), machine)
         return machine
 
     def end(self, machine: Machine) -> None:
@@ -205,26 +217,26 @@ class MemoryWorld:
     def machine(self, node_id: str) -> Machine | None:
         """The machine of that id; None where there never was one, or its tombstone is gone."""
         self.settle()
-        return next((each for each in self.machines if each.id == node_id and self._shown(each)), None)
+        return next((each for each in self._standing if each.id == node_id and self._shown(each)), None)
 
     def nodes(self, pool: str) -> list[Node]:
         """What a listing of the pool shows now."""
         self.settle()
         now = self.clock.now()
         young = now - self.pools[pool].lag
-        return [each.node(now) for each in self.machines if each.pool == pool and each.created_at <= young and self._shown(each)]
+        self._standing = [each for each in self._standing if self._shown(each)]
+        return [each.node(now) for each in self._standing if each.pool == pool and each.created_at <= young]
 
     def serves(self, address: str) -> bool:
         """A machine at this address answers its check path."""
-        now = self.clock.now()
-        return any(
-            each.address == address and each.alive and each.healthy and not each.broken and now >= each.serves_at for each in self.machines
-        )
+        found = self._by_address.get(address)
+        sound = found is not None and found.alive and found.healthy and not found.broken
+        return found is not None and sound and self.clock.now() >= found.serves_at
 
     def runs(self, address: str) -> bool:
         """A machine at this address can be logged in to."""
-        now = self.clock.now()
-        return any(each.address == address and each.alive and not each.broken and now >= each.runs_at for each in self.machines)
+        found = self._by_address.get(address)
+        return found is not None and found.alive and not found.broken and self.clock.now() >= found.runs_at
 
     def later(self, seconds: float, happening: Callable[[], None]) -> None:
         """Let something happen `seconds` from now, whoever is still there to see it."""
@@ -232,6 +244,8 @@ class MemoryWorld:
 
     def settle(self) -> None:
         """Let everything happen whose time has come, in its order."""
+        if not self._later:
+            return
         due = sorted((each for each in self._later if each[0] <= self.clock.now()), key=lambda each: each[0])
         self._later = [each for each in self._later if each not in due]
         for _, happening in due:

@@ -1,0 +1,197 @@
+"""The runs as a picture: demand and capacity, the core's load, and the instances over the same time, a column for each policy.
+
+matplotlib is imported here alone, and late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from burstd.errors import AskOperator
+from burstd.simulate.measures import Measures
+from burstd.simulate.timeline import Moment, Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
+_DEMAND: Final = "#0072B2"
+_CAPACITY: Final = "#333333"
+_CORE: Final = "#D9D9D9"
+_BURST: Final = "#E69F00"
+_COMING: Final = "#56B4E9"
+_OVER: Final = "#D55E00"
+_INK: Final = "#333333"
+
+FORMATS: Final = (".svg", ".png", ".pdf")
+
+_WIDTH, _HEIGHT = 8.5, 8.0
+"""Inches of one policy's column, at 10 point."""
+_BINS: Final = 900
+"""Stretches in which a line shows its highest value: finer than the eye, and a week's picture stays below a megabyte."""
+_HOURS_UP_TO: Final = 3 * 86_400.0
+"""Seconds: a longer time is told in days."""
+_THINNEST: Final = 1 / 600
+"""Of the width, what a mark of an overload has at least: one of a minute in a week would be thinner than a hair."""
+
+_STYLE: Final[dict[Any, Any]] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.25,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "legend.fontsize": 9,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "svg.hashsalt": "burstd",  # the same run gives the same file
+}
+
+
+def check_picture(path: Path) -> None:
+    """Refuse what cannot be drawn, before anything else is done.
+
+    Raises:
+        AskOperator: the name's ending says no picture, its folder is not there, or matplotlib is not installed.
+    """
+    from importlib.util import find_spec
+
+    if path.suffix.lower() not in FORMATS:
+        raise AskOperator(f"--plot {path}: expected a name that ends in {', '.join(FORMATS)}; write for example out.svg")
+    if not path.absolute().parent.is_dir():
+        raise AskOperator(f"--plot {path}: expected a folder that exists, found none; make it first (mkdir -p {path.parent})")
+    if find_spec("matplotlib") is None:
+        raise AskOperator(f'--plot {path}: expected matplotlib, which is not installed; pip install "burstd[plot]" brings it')
+
+
+def draw(runs: Sequence[Run], measures: Sequence[Measures], path: Path) -> None:
+    """Draw them side by side into the file.
+
+    Raises:
+        AskOperator: the file cannot be written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    length = runs[0].trace.length
+    unit, word = (3600.0, "hours") if length <= _HOURS_UP_TO else (86_400.0, "days")
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(_WIDTH * len(runs), _HEIGHT), layout="constrained")
+        panels = figure.subplots(3, len(runs), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2, 1.6))
+        for number, (run, figures) in enumerate(zip(runs, measures, strict=True)):
+            servers, load, instances = (panels[row][number] for row in range(3))
+            _draw_servers(servers, run, unit)
+            _draw_load(load, run, unit)
+            _draw_instances(instances, run, unit)
+            for axes in (servers, load, instances):
+                axes.set_xlim(0, length / unit)
+                axes.set_ylim(bottom=0)
+            servers.set_title(_summary(run, figures), fontsize=10)
+            instances.set_xlabel(f"{word} since the trace began")
+        panels[0][0].set_ylabel("servers\n(1 = what a core server carries)")
+        panels[1][0].set_ylabel("load average (load1),\nmean of the core servers")
+        panels[2][0].set_ylabel("rented\ninstances")
+        figure.suptitle(_title(runs[0]), fontsize=12)
+        try:
+            figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
+        except OSError as error:
+            raise AskOperator(f"--plot {path}: expected a file that can be written, the system says: {error.strerror}") from error
+
+
+def _title(run: Run) -> str:
+    world = run.world
+    boot = " to ".join(f"{each:g}" for each in sorted(set(world.boot)))
+    return (
+        f"burstd simulated on {run.trace.name}: {world.cores} core servers of {world.cpus} CPUs, boots of {boot} s, "
+        f"at most {world.maximum} instances"
+    )
+
+
+def _summary(run: Run, figures: Measures) -> str:
+    ratio = "" if figures.ratio is None else f" ({figures.ratio:.2f} times a clairvoyant's)"
+    cost = "" if figures.cost is None else f", cost {figures.cost:.2f} {figures.currency or ''}".rstrip()
+    return (
+        f"policy {run.policy}: overloaded {figures.overloaded:.2f} % of the time\n"
+        f"{figures.instance_hours:.0f} instance-hours{ratio}, {figures.launches} launches, {figures.flaps} flaps{cost}"
+    )
+
+
+def _draw_servers(axes: Axes, run: Run, unit: float) -> None:
+    cores = run.world.cores
+    times, capacity = _steps(run.moments, lambda each: cores + each.in_service, unit)
+    axes.fill_between(times, 0, [cores] * len(times), color=_CORE, lw=0, label="capacity: core servers")
+    axes.fill_between(
+        times, [cores] * len(times), capacity, step="post", color=_BURST, alpha=0.45, lw=0, label="capacity: instances in service"
+    )
+    axes.plot(times, capacity, color=_CAPACITY, lw=0.8, drawstyle="steps-post")
+    times, demand = _highest(run.moments, lambda each: each.demand, run.trace.length, unit)
+    axes.plot(times, demand, color=_DEMAND, lw=1.1, label="demand")
+    thinnest = run.trace.length * _THINNEST / unit
+    for number, (start, end) in enumerate(_overloads(run)):
+        label = "overloaded: demand above capacity" if number == 0 else None
+        middle, width = (start + end) / 2 / unit, max((end - start) / unit, thinnest)
+        axes.axvspan(middle - width / 2, middle + width / 2, ymin=0.0, ymax=0.04, color=_OVER, lw=0, label=label)
+        axes.axvspan(middle - width / 2, middle + width / 2, color=_OVER, alpha=0.18, lw=0)
+    top = max(*demand, *capacity)
+    axes.set_ylim(0, top * 1.35)
+    axes.legend(loc="upper left", ncols=2)
+
+
+def _draw_load(axes: Axes, run: Run, unit: float) -> None:
+    threshold = run.world.threshold
+    times, loads = _highest(run.moments, lambda each: each.load1 or 0.0, run.trace.length, unit)
+    axes.plot(times, loads, color=_DEMAND, lw=1.0, label="load1")
+    axes.fill_between(
+        times, threshold, loads, where=[load > threshold for load in loads], color=_OVER, alpha=0.35, lw=0, label="above the threshold"
+    )
+    axes.axhline(threshold, color=_INK, lw=1, ls="--", label=f"threshold {threshold:g}")
+    # The highest overloads would press all the rest flat: what is above the axis is far above the threshold, and that is all it says.
+    axes.set_ylim(0, min(max(loads) * 1.3, 5 * threshold) or threshold)
+    axes.legend(loc="upper left", ncols=3)
+
+
+def _draw_instances(axes: Axes, run: Run, unit: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    times, serving = _steps(run.moments, lambda each: each.in_service, unit)
+    axes.fill_between(times, 0, serving, step="post", color=_BURST, lw=0, label="in service")
+    times, coming = _highest(run.moments, lambda each: each.booting, run.trace.length, unit)
+    axes.plot(times, coming, color=_COMING, lw=1.2, drawstyle="steps-post", label="on their way (booting, syncing, joining)")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(0, max(1.0, *serving, *coming) * 1.35)
+    axes.legend(loc="upper left", ncols=2)
+
+
+def _steps(moments: Sequence[Moment], value: Any, unit: float) -> tuple[list[float], list[float]]:  # noqa: ANN401 - any of a moment's figures
+    """The times at which the value changes, and the values; the last one once more at the end."""
+    times, values = [], []
+    for found, group in groupby(moments, key=value):
+        times.append(next(group).at / unit)
+        values.append(float(found))
+    end = moments[-1]
+    return [*times, (end.at + end.seconds) / unit], [*values, values[-1]]
+
+
+def _highest(moments: Sequence[Moment], value: Any, length: float, unit: float) -> tuple[list[float], list[float]]:  # noqa: ANN401 - the same
+    """The highest value in each of so many equal stretches that the eye cannot tell them apart."""
+    times, values = [], []
+    for number, group in groupby(moments, key=lambda each: int(each.at / length * _BINS)):
+        times.append(number / _BINS * length / unit)
+        values.append(float(max(map(value, group))))
+    return times, values
+
+
+def _overloads(run: Run) -> Iterator[tuple[float, float]]:
+    """The spans in which the demand was above the capacity, seconds."""
+    for over, group in groupby(run.moments, key=lambda each: each.demand > run.world.cores + each.in_service + 1e-9):
+        if over:
+            span = list(group)
+            yield span[0].at, span[-1].at + span[-1].seconds

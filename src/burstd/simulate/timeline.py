@@ -1,0 +1,74 @@
+"""What a simulated fleet did over time, moment by moment; of burstd or of whoever else scales. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from burstd.simulate.trace import Trace
+from burstd.simulate.world import WorldSpec
+
+COLUMNS = ("t", "demand", "in_service", "booting", "desired", "load1", "reason")
+"""Of the CSV file."""
+
+
+class Moment(NamedTuple):
+    """From one decision to the next, in which nothing changes but the demand.
+
+    Attributes:
+        at: seconds since the trace began.
+        seconds: how long it lasts.
+        demand: in servers: the request rate over what one server carries at the threshold.
+        in_service: instances that take traffic.
+        booting: instances on their way into service.
+        desired: instances that are wanted in service.
+        billed: instances that somebody pays for.
+        launched: creates in this moment.
+        load1: the mean load average of the core servers; None where nobody reckons it.
+        reason: why so many are wanted.
+    """
+
+    at: float
+    seconds: float
+    demand: float
+    in_service: int
+    booting: int
+    desired: int
+    billed: int
+    launched: int = 0
+    load1: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One policy on one trace.
+
+    Attributes:
+        policy: its name.
+        moments: without a gap, in their order.
+        given_up: requests whose clients gave up in an overload.
+        requests: all of them.
+    """
+
+    policy: str
+    trace: Trace
+    world: WorldSpec
+    seed: int
+    moments: Sequence[Moment]
+    given_up: float = 0.0
+    requests: float = 0.0
+
+
+def as_csv(run: Run) -> str:
+    """The timeline with a head line, a line for each moment."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for each in run.moments:
+        load = "" if each.load1 is None else f"{each.load1:.3f}"
+        writer.writerow((f"{each.at:g}", f"{each.demand:.4f}", each.in_service, each.booting, each.desired, load, each.reason))
+    return out.getvalue()
