@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, NamedTuple
 
 from burstd.durations import format_duration
+from burstd.model.cost import money
 
 Document = dict[str, Any]
 Tone = Literal["", "good", "warn", "bad", "dim"]
@@ -162,6 +163,22 @@ def mirror(status: Document) -> Cell:
     return Cell(text, "bad" if content["fault"] else "warn" if behind else "")
 
 
+def spending(document: Document) -> Cell:
+    """What the instances cost, and what is left of the budget; empty where they have cost nothing and there is none."""
+    cost, purse = document["cost"], document["budget"]
+    parts = [
+        f"{money(each['per_hour'])} {each['currency']} an hour, {money(each['today'])} today, {money(each['month'])} this month"
+        for each in cost["currencies"]
+    ]
+    if cost["unpriced"]:
+        parts.append(f"unknown in {', '.join(cost['unpriced'])} (set price and currency)")
+    for name in ("day", "month") if purse else ():
+        limits = [f"{purse[name][level]:g} ({level})" for level in ("soft", "hard") if purse[name][level] is not None]
+        if limits:
+            parts.append(f"{money(purse[name]['spent'])} of {' and '.join(limits)} {purse['currency']} in this {name}")
+    return Cell("; ".join(parts), "bad" if purse and purse["used_up"] else "warn" if purse and purse["soft"] else "")
+
+
 def _facts(status: Document) -> list[tuple[str, Cell]]:
     age, now = status.get("age_seconds", 0.0), status["current"]
     counts = ", ".join(
@@ -185,6 +202,8 @@ def _facts(status: Document) -> list[tuple[str, Cell]]:
             ),
         ),
     ]
+    if (spent := spending(status)).text:
+        facts.append(("cost", spent))
     if status["content"]["enabled"]:
         facts.append(("content", mirror(status)))
     ordered = [("override", override(status)), ("pause", pause(status)), ("draining", ", ".join(status["drains"]))]

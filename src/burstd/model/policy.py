@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from burstd.model.cost import HOUR, Billing, BudgetPolicy
+
 
 class Aggregate(StrEnum):
     """How the core servers' loads become one signal."""
@@ -173,6 +175,7 @@ class PoolPolicy:
         metrics_port: the instances' node_exporter; None: not read.
         price: of one instance for one hour, above 0; None: unknown.
         currency: of the price, by ISO 4217; None only where the price is None.
+        billing: the unit of which each that has begun is paid.
     """
 
     name: str
@@ -186,6 +189,12 @@ class PoolPolicy:
     metrics_port: int | None = 9100
     price: float | None = None
     currency: str | None = None
+    billing: Billing = Billing.SECOND
+
+    @property
+    def first_unit(self) -> float:
+        """What one more instance costs at once, in the pool's currency; 0 where the price is unknown."""
+        return 0.0 if self.price is None else self.price * self.billing.seconds / HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +234,7 @@ class Policy:
         pools: in the order in which they are tried.
         content: None: the content is nobody's care here, and the check path alone is the gate.
         database: None: none is watched.
+        budget: None: nobody has set a limit.
     """
 
     owner: str
@@ -235,6 +245,7 @@ class Policy:
     pools: tuple[PoolPolicy, ...]
     content: ContentPolicy | None = None
     database: DatabasePolicy | None = None
+    budget: BudgetPolicy | None = None
 
     def pool(self, name: str) -> PoolPolicy | None:
         """The pool of that name; None where the settings no longer have it."""

@@ -181,9 +181,9 @@ def core_of(settings: Settings) -> Core | None:
 
 
 def calendar_of(settings: Settings) -> CronCalendar:
-    """The schedules' windows, and the hours of the drills."""
-    drill = settings.drill
-    return CronCalendar([Schedule(**dict(each)) for each in settings.schedule], (drill.cron, drill.zone) if drill.cron else None)
+    """The schedules' windows, the hours of the drills, and the budget's days."""
+    drill, zone = settings.drill, settings.budget.zone
+    return CronCalendar([Schedule(**dict(each)) for each in settings.schedule], (drill.cron, drill.zone) if drill.cron else None, zone)
 
 
 def cloud_of(settings: Settings, pools: Sequence[CloudPool], owner: str, clock: Clock) -> LibcloudCloud:
