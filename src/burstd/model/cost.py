@@ -17,7 +17,10 @@ HOUR: Final = 3600.0
 UNPRICED: Final = ""
 """In place of a currency: the amount is hours of instances whose price nobody has told."""
 
-Sums = Mapping[tuple[str, str], float]
+Key = tuple[str, str]
+"""A pool and a currency."""
+
+Sums = Mapping[Key, float]
 """Amounts by pool and currency."""
 
 
@@ -93,7 +96,7 @@ class Bill:
     ended: float | None = None
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """Under what it is summed up."""
         return self.pool, self.currency
 

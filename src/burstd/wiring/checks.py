@@ -256,10 +256,11 @@ def _budget(settings: Settings) -> Iterator[Finding]:
     unpriced = ", ".join(f'"{each.name}"' for each in settings.pool if each.price is None)
     if unpriced:
         yield _warning(
-            "budget", f"what is spent in {unpriced} counts towards no limit, since nobody knows it; set price and currency there"
+            "budget",
+            f"budget: what pool {unpriced} costs counts towards no limit, since nobody has told its price; set price and currency there",
         )
     limits = ", ".join(f"{name} {limit:g}" for name, limit in budget.limits.items())
-    yield _ok("budget", f"{limits} {budget.currency}, by the days of {budget.zone}")
+    yield _ok("budget", f"budget: {limits} {budget.currency}, by the days of {budget.zone}")
 
 
 def _content(settings: Settings) -> Iterator[Finding]:
