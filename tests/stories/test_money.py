@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 
-from burstd.adapters.memory import MemoryPool
+from burstd.adapters.memory import CreateTrouble, MemoryPool
 from burstd.errors import Retry
-from burstd.model.cost import Billing, BudgetPolicy
+from burstd.model.cost import HOUR, Billing, BudgetPolicy
 from burstd.model.fleet import Phase
-from burstd.model.orders import ScaleTo, StartDrill
+from burstd.model.orders import ScaleAuto, ScaleTo, StartDrill
 from tests.given import policy
+from tests.ownership.storm import Storm
 from tests.theatre import Theatre
 
 FIRST = "burst-ffff-abc0000000"
@@ -104,3 +106,42 @@ def test_what_was_spent_survives_kills() -> None:
     assert play.fleet == []
     assert play.turns[-1].decision.outlay.today == {DUBLIN: pytest.approx(0.36)}
     assert [event for turn in play.turns for event in turn.events if event.kind == "budget"] == warned
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_books_agree_with_the_cloud_over_kills_between_any_two_port_calls(seed: int) -> None:
+    random = Random(seed)
+    storm = Storm(MemoryPool("dublin", capacity=9, boot=12.0, call=3.0), maximum=3)
+    pool = replace(storm.policy.pools[0], price=HOUR, currency="EUR")  # a second costs 1 EUR
+    storm.policy = replace(storm.policy, pools=(pool,))
+    storm.restart()
+    for _ in range(80):
+        storm.set_load(random.choice((0.1, 0.1, 5.0, 9.0)))
+        storm.order(random.choice((ScaleTo(random.randint(0, 3), "anna"), ScaleAuto("anna"))))
+        storm.turn(random.choice((5.0, 20.0)), kill_before=random.randrange(20) if random.random() < 0.4 else None)
+    storm.order(ScaleTo(0, "anna"))
+    for _ in range(60):
+        storm.turn(20.0)
+    storm.step()
+    ours = [each for each in storm.world.machines if each not in storm.strangers]
+    assert (storm.fleet, [each for each in ours if each.alive]) == ([], [])
+    lived = sum((each.destroyed_at or 0.0) - each.created_at for each in ours)
+    spent = storm.turns[-1].decision.outlay.total[DUBLIN]
+    assert len(ours) > 3
+    assert lived - len(ours) <= spent <= lived + 60 * len(ours)  # from the sending of a create, to that of the destroy that counted
+
+
+def test_no_storm_passes_a_budget() -> None:
+    random = Random(7)
+    storm = Storm(MemoryPool("dublin", capacity=9, boot=12.0, call=3.0), maximum=3, max_step=2, standby=1)
+    pool = replace(storm.policy.pools[0], price=0.36, currency="EUR", billing=Billing.HOUR)
+    storm.policy = replace(storm.policy, pools=(pool,), budget=BudgetPolicy("EUR", day_hard=1.5))
+    storm.restart()
+    for _ in range(150):
+        storm.set_load(random.choice((0.1, 5.0, 9.0)))
+        storm.world.creates.extend(random.choices((None, CreateTrouble.ANSWER_LOST, CreateTrouble.REFUSED), k=1))
+        storm.turn(5.0, kill_before=random.randrange(20) if random.random() < 0.3 else None)
+        if random.random() < 0.1:
+            storm.order(ScaleTo(random.randint(0, 3), "anna", seconds=30.0))
+    made = [each for each in storm.world.machines if each not in storm.strangers]
+    assert 1 <= len(made) <= 4  # of 0.36 each, all within the first hour
