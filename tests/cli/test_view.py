@@ -176,16 +176,16 @@ def test_with_spillover_there_is_no_weight_to_tell() -> None:
 
 
 def test_the_cost_and_the_budget_are_shown_and_marked() -> None:
-    money = dict(summarize(status(rich_turn())).facts)["cost"]
-    assert money.text == (
-        "0.023 EUR an hour, 1.25 today, 8.50 this month; unknown in oslo (set price and currency); "
-        "1.25 of 1 (soft) and 12 (hard) EUR in this day; 8.50 of 100 (soft) EUR in this month"
+    facts = dict(summarize(status(rich_turn())).facts)
+    assert facts["cost"].text == "0.023 EUR an hour, 1.25 today, 8.50 this month; unknown in oslo (set price and currency)"
+    assert facts["budget"] == (
+        "1.25 of 1 (soft) and 12 (hard) EUR today; 8.50 of 100 (soft) EUR this month; scale-in waits a minute at most",
+        "warn",
     )
-    assert money.tone == "warn"
-    assert "cost" not in dict(summarize(status(quiet_turn())).facts)
+    assert {"cost", "budget"} & set(dict(summarize(status(quiet_turn())).facts)) == set()
     document = status(rich_turn())
-    document["budget"]["used_up"] = True
-    assert dict(summarize(document).facts)["cost"].tone == "bad"
+    document["budget"] |= {"used_up": True, "month": {"period": "2023-11", "spent": 8.5, "soft": None, "hard": None}}
+    assert dict(summarize(document).facts)["budget"] == ("1.25 of 1 (soft) and 12 (hard) EUR today; nothing is created", "bad")
 
 
 def test_explain_says_what_it_costs_and_until_when_an_instance_is_paid() -> None:

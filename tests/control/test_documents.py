@@ -312,6 +312,7 @@ NEW = instance(7, Phase.REQUESTED)
         (RecordCooldowns(Cooldowns()), "", "record when the fleet last grew and shrank"),
         (RecordOrders(Orders()), "", "record the orders that are left"),
         (RecordLearned("weight", "{}"), "weight", "record what weight has learned"),
+        (RecordLearned("cost", "{}"), "cost", "record what instances have cost"),
         (CallCloud(CreateCall("a", NEW.request)), NEW.name, f"create {NEW.name} in pool dublin (size small, image debian-12)"),
         (CallCloud(DestroyCall("a", "oslo", "i-3")), "i-3", "destroy machine i-3 in pool oslo"),
         (

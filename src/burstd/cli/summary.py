@@ -164,19 +164,32 @@ def mirror(status: Document) -> Cell:
 
 
 def spending(document: Document) -> Cell:
-    """What the instances cost, and what is left of the budget; empty where they have cost nothing and there is none."""
-    cost, purse = document["cost"], document["budget"]
+    """What the instances cost; empty where they have cost nothing yet."""
+    cost = document["cost"]
     parts = [
         f"{money(each['per_hour'])} {each['currency']} an hour, {money(each['today'])} today, {money(each['month'])} this month"
         for each in cost["currencies"]
     ]
     if cost["unpriced"]:
         parts.append(f"unknown in {', '.join(cost['unpriced'])} (set price and currency)")
-    for name in ("day", "month") if purse else ():
+    return Cell("; ".join(parts))
+
+
+def allowance(document: Document) -> Cell:
+    """What is left of the budget, and what it means; empty where there is none."""
+    purse = document["budget"]
+    if purse is None:
+        return Cell("")
+    parts = []
+    for name, when in (("day", "today"), ("month", "this month")):
         limits = [f"{purse[name][level]:g} ({level})" for level in ("soft", "hard") if purse[name][level] is not None]
         if limits:
-            parts.append(f"{money(purse[name]['spent'])} of {' and '.join(limits)} {purse['currency']} in this {name}")
-    return Cell("; ".join(parts), "bad" if purse and purse["used_up"] else "warn" if purse and purse["soft"] else "")
+            parts.append(f"{money(purse[name]['spent'])} of {' and '.join(limits)} {purse['currency']} {when}")
+    if purse["used_up"]:
+        parts.append("nothing is created")
+    elif purse["soft"]:
+        parts.append("scale-in waits a minute at most")
+    return Cell("; ".join(parts), "bad" if purse["used_up"] else "warn" if purse["soft"] else "")
 
 
 def _facts(status: Document) -> list[tuple[str, Cell]]:
@@ -202,8 +215,7 @@ def _facts(status: Document) -> list[tuple[str, Cell]]:
             ),
         ),
     ]
-    if (spent := spending(status)).text:
-        facts.append(("cost", spent))
+    facts += [(label, cell) for label, cell in (("cost", spending(status)), ("budget", allowance(status))) if cell.text]
     if status["content"]["enabled"]:
         facts.append(("content", mirror(status)))
     ordered = [("override", override(status)), ("pause", pause(status)), ("draining", ", ".join(status["drains"]))]

@@ -8,7 +8,22 @@ from typing import Any, Final
 
 import click
 
-from burstd.cli.summary import UNKNOWN, Cell, Document, Table, Tone, clean, mirror, override, pause, span, spending, summarize, words
+from burstd.cli.summary import (
+    UNKNOWN,
+    Cell,
+    Document,
+    Table,
+    Tone,
+    allowance,
+    clean,
+    mirror,
+    override,
+    pause,
+    span,
+    spending,
+    summarize,
+    words,
+)
 
 _STYLES: Final[dict[Tone, dict[str, Any]]] = {
     "good": {"fg": "green"},
@@ -74,7 +89,8 @@ def explain_lines(document: Document) -> Iterator[str]:
         if each["barred_seconds"]
     )
     yield from _list("Pools left alone", barred)
-    yield from _list("What it costs", filter(None, spending(document).text.split("; ")))
+    money = (spending(document).text, allowance(document).text)
+    yield from _list("What it costs", (part for text in money for part in text.split("; ") if part))
     if document["content"]["enabled"]:
         yield from _list("The content", [mirror(document).text])
     yield from _list("What is wrong", (f"{each['peer']}: {each['text']}" for each in document["faults"]))
