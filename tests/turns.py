@@ -20,6 +20,7 @@ from burstd.model.cloud import (
     NodeState,
 )
 from burstd.model.content import MirrorTarget, MirrorView, TargetState, Token
+from burstd.model.cost import Allowance, Day, Outlay, Purse
 from burstd.model.database import DatabaseDecision, DatabaseMemory, DatabaseView
 from burstd.model.decision import Decision, Direction, Doubt, Futility, Memory, Proposal
 from burstd.model.drill import Drill, DrillOutcome, DrillStep, Rehearsals, StepState
@@ -176,6 +177,7 @@ def rich_turn(number: int = 2) -> Turn:
         ),
         tokens={serving.operation: "one"},
         database=database,
+        days=(Day("2023-11-14", NOW - 80_000.0),),
         pools={"oslo": PoolState("oslo", failures=2, barred_until=NOW + 60, reason="out of stock")},
     )
     create, destroy = CallCloud(CreateCall(syncing.operation, syncing.request)), CallCloud(DestroyCall(leaving.operation, "oslo", "i-3"))
@@ -201,6 +203,13 @@ def rich_turn(number: int = 2) -> Turn:
             core_rate=60.0,
             burst_rate=20.0,
             core_capacity=35.0,
+            outlay=Outlay(
+                per_hour={("dublin", "EUR"): 0.0228, ("oslo", ""): 1.0},
+                today={("dublin", "EUR"): 1.25},
+                month={("dublin", "EUR"): 8.5, ("oslo", ""): 3.0},
+                total={("dublin", "EUR"): 40.5, ("oslo", ""): 9.0},
+            ),
+            purse=Purse("EUR", (Allowance("day", "2023-11-14", 1.25, 1.0, 12.0), Allowance("month", "2023-11", 8.5, 100.0)), 0.0228),
             database=DatabaseDecision(None, "the replica is promoted", (), DatabaseMemory()),
             memory=replace(calm.decision.memory, stored={REHEARSALS: write(Rehearsals(DRILL, succeeded_at=NOW - 86_400.0))}, boots=BOOTS),
         ),

@@ -12,11 +12,13 @@ from dataclasses import replace
 
 from burstd.act import act
 from burstd.decide import decide
+from burstd.decide.budget import affordable
 from burstd.decide.orders import carry_out
 from burstd.errors import AskOperator
+from burstd.model.cost import Purse
 from burstd.model.decision import Memory
 from burstd.model.event import Event
-from burstd.model.orders import Order, ReleaseMirror, StartDrill
+from burstd.model.orders import Order, ReleaseMirror, ScaleTo, StartDrill
 from burstd.model.plans import Report
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
@@ -46,6 +48,7 @@ class Cycle:
         self._memory = Memory(new=not single, stored=None)
         self._number = 0
         self._told = ""
+        self._purse: Purse | None = None
 
     def turn(self) -> Turn:
         """Run one cycle and return it whole; faults of peers are in it.
@@ -64,6 +67,7 @@ class Cycle:
             self.ports.roster.add_events(kept)
         self._memory, self._told = replace(_after(decision.memory, report), mirror=snapshot.mirror), told
         self._number += 1
+        self._purse = decision.purse
         return Turn(
             number=self._number,
             snapshot=snapshot,
@@ -84,15 +88,21 @@ class Cycle:
             Retry: it cannot be followed now.
         """
         roster, now = self.ports.roster, self.ports.clock.now()
-        if isinstance(order, StartDrill) and (why := obstacle(self._glance(now), self.policy, order.pool)):
+        if isinstance(order, StartDrill) and (why := obstacle(self._glance(now), self.policy, order.pool, self._purse)):
             raise why
         if isinstance(order, ReleaseMirror):
             told = self._release()
         else:
             orders, told = carry_out(order, roster.orders(), self.policy.fleet, roster.fleet(), now)
             roster.save_orders(orders)
+            told += self._unpaid(order, len(roster.fleet())) if isinstance(order, ScaleTo) else ""
         roster.add_events([Event(now, "order", order.owner, told)])
         return told
+
+    def _unpaid(self, order: ScaleTo, live: int) -> str:
+        """What an order cannot bring about, as the last cycle saw the budget; empty where it can be paid."""
+        count, why = affordable(self._purse, self.policy.pools)
+        return f"; not all of them can be paid: {why}" if order.count - live > count else ""
 
     def _glance(self, now: float) -> Snapshot:
         """What tells whether a drill may begin."""

@@ -135,6 +135,8 @@ class TurnLog:
                 "database",
             }:  # the sentence and the faults are said already, and the daemon says its own things itself
                 log.info(event.text, subject=event.subject)
+            elif event.kind == "budget":
+                log.warning(event.text)
         for done in turn.report.done:
             if done.fault is None and (name := _subject(done.action)):
                 log.info("started" if isinstance(done.action, CallCloud) else "done", action=kind(done.action), name=name)

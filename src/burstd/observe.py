@@ -50,6 +50,7 @@ def observe(ports: Ports, policy: Policy, memory: Memory) -> Snapshot:
         memory=memory,
         windows=tuple(ports.calendar.windows(now)),
         drill_due=ports.calendar.drill_due(now),
+        days=ports.calendar.days(now),
         database=None if ports.database is None else ports.database.view(fresh=False, promoter=ports.promoter),
         learned=roster.learned() if memory.stored is None else None,
         mirror=ports.mirror.observe() if ports.mirror and policy.content else None,

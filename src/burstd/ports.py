@@ -13,6 +13,7 @@ from typing import Protocol
 from burstd.doors import DatabaseDoors, Promoter
 from burstd.model.cloud import CloudCall, CloudView
 from burstd.model.content import HostKey, MirrorTarget, MirrorView
+from burstd.model.cost import Day
 from burstd.model.event import Event
 from burstd.model.faults import Fault
 from burstd.model.fleet import Cooldowns, Instance, Orders, PoolState
@@ -140,7 +141,7 @@ class Cloud(Protocol):
 
 
 class Calendar(Protocol):
-    """The schedules' windows, and the hours of the drills."""
+    """The schedules' windows, the hours of the drills, and the days by which money is counted."""
 
     def windows(self, now: float) -> Sequence[Window]:
         """Those open at `now` (seconds on the daemon's timeline), and of those that open later the ones that matter soon. Never raises.
@@ -151,6 +152,10 @@ class Calendar(Protocol):
 
     def drill_due(self, now: float) -> float | None:
         """When the drills' schedule last opened, at `now` or before; None where it never did, or there is none. Never raises."""
+        ...
+
+    def days(self, now: float) -> tuple[Day, ...]:
+        """The last two months of days in the budget's time zone, oldest first; the last one has begun at `now` or before. Never raises."""
         ...
 
 

@@ -113,3 +113,27 @@ def test_a_day_that_comes_every_fourth_year_is_found_and_openings_in_every_minut
     assert list(leap.windows(datetime(2027, 3, 1, tzinfo=UTC).timestamp())) == []
     dense = CronCalendar([Schedule("dense", "* * * * *", "UTC", 1, 366 * 86_400, 86_400)])
     assert len(dense.windows(AUTUMN.timestamp())) == 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "hours"),
+    [
+        ("Europe/Oslo", datetime(2026, 3, 29, 12, tzinfo=OSLO), 23),
+        ("Europe/Oslo", datetime(2026, 10, 25, 12, tzinfo=OSLO), 25),
+        ("America/Santiago", datetime(2026, 9, 6, 12, tzinfo=ZoneInfo("America/Santiago")), 23),  # where midnight itself is skipped
+    ],
+)
+def test_a_day_begins_at_midnight_of_its_zone_and_lasts_as_long_as_it_lasts(zone: str, at: datetime, hours: int) -> None:
+    calendar = CronCalendar([], zone=zone)
+    *_, day = calendar.days(at.timestamp())
+    *_, same, next_day = calendar.days(at.timestamp() + 86_400)
+    assert day == same
+    assert day.date == at.date().isoformat()
+    assert next_day.starts_at - day.starts_at == hours * 3600
+
+
+def test_a_clock_that_is_set_back_over_midnight_is_followed() -> None:
+    calendar = CronCalendar([])
+    noon = datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp()
+    dates = [calendar.days(noon + hours * 3600)[-1].date for hours in (0, 11, 12, 11, 13)]
+    assert dates == ["2026-11-30", "2026-11-30", "2026-12-01", "2026-11-30", "2026-12-01"]

@@ -61,6 +61,21 @@ def test_a_sound_gateway_is_all_right_line_by_line(gateway: Site, settings: Docu
         assert any(part in line for line in lines), part
 
 
+def test_the_budget_is_told_and_a_pool_that_counts_towards_nothing_is_warned_of(gateway: Site, settings: Document) -> None:
+    settings["budget"] = {"currency": "EUR", "day_soft": 8, "month_soft": 99.5, "zone": "Europe/Oslo"}
+    ran = check(gateway, settings)
+    assert ran.returncode == 0
+    assert warnings(ran) == [
+        'budget: what pool "local" costs counts towards no limit, since nobody has told its price; set price and currency there'
+    ]
+    assert "budget: day_soft 8, month_soft 99.5 EUR, by the days of Europe/Oslo" in ran.stdout
+    settings["pool"][0] |= {"price": 0.0228, "currency": "EUR", "billing": "hour"}
+    settings["budget"] |= {"day_hard": 12}
+    sound = check(gateway, settings)
+    assert (sound.returncode, warnings(sound)) == (0, [])
+    assert "0.0228 EUR an hour for each instance, billed by the hour" in sound.stdout
+
+
 def test_it_tells_the_same_as_json(gateway: Site, settings: Document) -> None:
     settings["haproxy"] = {"socket": str(gateway.haproxy.socket), "backend": "nowhere"}
     ran = check(gateway, settings, "--json")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import click
@@ -172,3 +173,25 @@ def test_with_spillover_there_is_no_weight_to_tell() -> None:
     why = click.unstyle("\n".join(explain_lines(documents.explain(rich_turn(), spilling))))
     assert "How requests are routed\n  spillover: " in why
     assert "Why weight" not in why
+
+
+def test_the_cost_and_the_budget_are_shown_and_marked() -> None:
+    facts = dict(summarize(status(rich_turn())).facts)
+    assert facts["cost"].text == "0.023 EUR an hour, 1.25 today, 8.50 this month; unknown in oslo (set price and currency)"
+    assert facts["budget"] == (
+        "1.25 of 1 (soft) and 12 (hard) EUR today; 8.50 of 100 (soft) EUR this month; scale-in waits a minute at most",
+        "warn",
+    )
+    assert {"cost", "budget"} & set(dict(summarize(status(quiet_turn())).facts)) == set()
+    document = status(rich_turn())
+    document["budget"] |= {"used_up": True, "month": {"period": "2023-11", "spent": 8.5, "soft": None, "hard": None}}
+    assert dict(summarize(document).facts)["budget"] == ("1.25 of 1 (soft) and 12 (hard) EUR today; nothing is created", "bad")
+
+
+def test_explain_says_what_it_costs_and_until_when_an_instance_is_paid() -> None:
+    document = documents.explain(rich_turn(), POLICY)
+    document["instances"][0]["paid_until"] = NOW
+    told = click.unstyle("\n".join(explain_lines(document)))
+    assert "What it costs\n  0.023 EUR an hour, 1.25 today, 8.50 this month\n  unknown in oslo" in told
+    assert re.search(r"\(paid until \d\d:\d\d\)", told)
+    assert "What it costs" not in "\n".join(explain_lines(documents.explain(quiet_turn(), POLICY)))

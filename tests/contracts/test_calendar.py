@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from itertools import pairwise
+
 import pytest
 
 from burstd.adapters.cronsim import CronCalendar, Schedule
@@ -49,6 +52,16 @@ def test_a_drill_is_due_from_its_hour_until_the_next_one(calendar: Calendar, aft
 
 def test_the_next_hour_takes_its_place(calendar: Calendar) -> None:
     assert calendar.drill_due(OPENS + YEAR) == OPENS + YEAR
+
+
+@pytest.mark.parametrize("at", [OPENS, OPENS - 8 * 3600, OPENS + 16 * 3600 - 0.5, OPENS + YEAR])
+def test_two_months_of_days_are_told_and_the_last_one_is_today(calendar: Calendar, at: float) -> None:
+    days = calendar.days(at)
+    assert len(days) == 62
+    assert [later.starts_at - earlier.starts_at for earlier, later in pairwise(days)] == [86_400.0] * 61
+    assert days[-1].starts_at <= at < days[-1].starts_at + 86_400
+    assert days[-1].date == datetime.fromtimestamp(at, UTC).date().isoformat()
+    assert days[-1].month == days[-1].date[:7]
 
 
 @pytest.mark.parametrize("without", [MemoryCalendar(SALE), CronCalendar([])], ids=["memory", "cronsim"])

@@ -10,6 +10,7 @@ import pytest
 from burstd.control import documents
 from burstd.control.documents import Document
 from burstd.model.cloud import CreateCall, DestroyCall
+from burstd.model.cost import Billing
 from burstd.model.decision import Direction, Traffic
 from burstd.model.event import Event
 from burstd.model.faults import Fault, FaultKind
@@ -311,6 +312,7 @@ NEW = instance(7, Phase.REQUESTED)
         (RecordCooldowns(Cooldowns()), "", "record when the fleet last grew and shrank"),
         (RecordOrders(Orders()), "", "record the orders that are left"),
         (RecordLearned("weight", "{}"), "weight", "record what weight has learned"),
+        (RecordLearned("cost", "{}"), "cost", "record what instances have cost"),
         (CallCloud(CreateCall("a", NEW.request)), NEW.name, f"create {NEW.name} in pool dublin (size small, image debian-12)"),
         (CallCloud(DestroyCall("a", "oslo", "i-3")), "i-3", "destroy machine i-3 in pool oslo"),
         (
@@ -343,3 +345,53 @@ def test_every_action_has_its_words(action: Action, subject: str, text: str) -> 
 def test_events_come_as_they_are() -> None:
     event = Event(NOW, "order", "anna", "3 instances wanted")
     assert documents.events([event]) == {"events": [{"at": NOW, "kind": "order", "subject": "anna", "text": "3 instances wanted"}]}
+
+
+def test_what_is_spent_is_told_by_currency_and_what_has_no_price_by_its_pool() -> None:
+    told = documents.status(rich_turn(), POLICY)
+    assert told["cost"] == {
+        "currencies": [{"currency": "EUR", "per_hour": 0.0228, "today": 1.25, "month": 8.5, "total": 40.5}],
+        "unpriced": ["oslo"],
+        "day": "2023-11-14",
+    }
+    assert told["budget"] == {
+        "currency": "EUR",
+        "soft": True,
+        "used_up": False,
+        "promised": 0.0228,
+        "day": {"period": "2023-11-14", "spent": 1.25, "soft": 1.0, "hard": 12.0},
+        "month": {"period": "2023-11", "spent": 8.5, "soft": 100.0, "hard": None},
+    }
+    quiet = documents.explain(quiet_turn(), POLICY)
+    assert (quiet["cost"], quiet["budget"]) == ({"currencies": [], "unpriced": [], "day": None}, None)
+
+
+def hourly() -> Policy:
+    """The house's policy, with "dublin" billed by the hour."""
+    return replace(POLICY, pools=(replace(POLICY.pools[0], billing=Billing.HOUR), *POLICY.pools[1:]))
+
+
+def test_until_when_an_hour_is_paid_is_told_where_it_is_paid_by_the_hour() -> None:
+    turn = rich_turn()
+    held = replace(turn.snapshot.fleet[0], node_id="i-1")
+    turn = replace(turn, snapshot=replace(turn.snapshot, fleet=(held,)))
+    for make in (documents.status, documents.explain):
+        assert make(turn, POLICY)["instances"][0]["paid_until"] is None
+        assert make(turn, hourly())["instances"][0]["paid_until"] == held.created_at + 3600
+
+
+def test_a_paid_hour_is_among_what_keeps_an_instance_from_going() -> None:
+    held = replace(instance(1, Phase.IN_SERVICE), node_id="i-1")
+    turn = quiet_turn()
+    turn = replace(turn, snapshot=replace(turn.snapshot, fleet=(held,)), decision=replace(turn.decision, current=1))
+    told = f"the hour of each is paid, that of {held.name} for another {3600 - 90 - 300} s until it may go"
+    assert told in documents.explain(turn, hourly())["scale_in"]["blocked_by"]
+    assert told not in documents.explain(turn, POLICY)["scale_in"]["blocked_by"]
+
+
+def test_past_a_soft_limit_the_waits_are_told_as_short_as_they_are() -> None:
+    turn = rich_turn()
+    turn = replace(turn, snapshot=replace(turn.snapshot, cooldowns=Cooldowns(scale_in=NOW - 10)))
+    assert documents.explain(turn, POLICY)["cooldowns"]["scale_in"] == 50.0
+    within = replace(turn, decision=replace(turn.decision, purse=None))
+    assert documents.explain(within, POLICY)["cooldowns"]["scale_in"] == 110.0

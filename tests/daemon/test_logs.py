@@ -14,8 +14,9 @@ import pytest
 import structlog
 
 from burstd import logs
+from burstd.model.event import Event
 from burstd.model.plans import Report
-from tests.turns import quiet_turn, rich_turn
+from tests.turns import NOW, quiet_turn, rich_turn
 
 SECRET = "hunter2"
 
@@ -150,3 +151,8 @@ def test_the_level_is_kept_to(journal: StringIO) -> None:
     logs.configure("error", "json", journal)
     logs.TurnLog().record(quiet_turn())
     assert journal.getvalue() == ""
+
+
+def test_a_limit_of_the_budget_is_a_warning(journal: StringIO) -> None:
+    logs.TurnLog().record(replace(quiet_turn(), events=(Event(NOW, "budget", "", "8.50 EUR are spent today"),)))
+    assert [line["event"] for line in lines(journal) if line["level"] == "warning"] == ["8.50 EUR are spent today"]

@@ -128,8 +128,8 @@ def test_a_mirror_that_is_held_or_does_not_answer_is_a_figure_and_none_at_all_is
 
 def test_every_invariant_is_there_at_zero_before_anything_has_happened() -> None:
     metrics = Metrics()
-    assert len(INVARIANTS) == 10
-    assert [value(metrics, "invariants_broken_total", invariant=name) for name in INVARIANTS] == [0.0] * 10
+    assert len(INVARIANTS) == 11
+    assert [value(metrics, "invariants_broken_total", invariant=name) for name in INVARIANTS] == [0.0] * 11
 
 
 def test_haproxys_age_grows_while_it_does_not_answer() -> None:
@@ -204,3 +204,23 @@ def test_a_barred_pool_says_for_how_long_and_a_stopped_one_that_somebody_must_me
         pools = {"oslo": PoolState("oslo", 1, until, "AuthFailure", stopped=True)}
         metrics.record(replace(turn, snapshot=replace(turn.snapshot, pools=pools)), POLICY)
         assert told() == expected
+
+
+def test_money_is_told_by_pool_and_currency_and_what_has_no_price_as_a_number_of_instances(metrics: Metrics) -> None:
+    assert [value(metrics, f"cost_{each}", pool="dublin", currency="EUR") for each in ("per_hour", "today", "month")] == [0.0228, 1.25, 8.5]
+    assert value(metrics, "cost_total", pool="dublin", currency="EUR") == 40.5
+    assert value(metrics, "cost_month", pool="oslo", currency="") is None
+    assert (value(metrics, "cost_unpriced_instances", pool="oslo"), value(metrics, "cost_unpriced_instances", pool="dublin")) == (1, 0)
+    metrics.record(quiet_turn(), POLICY)
+    assert value(metrics, "cost_per_hour", pool="dublin", currency="EUR") is None
+    assert value(metrics, "cost_total", pool="dublin", currency="EUR") == 40.5
+
+
+def test_limits_that_are_set_are_told_and_those_that_are_reached(metrics: Metrics) -> None:
+    assert value(metrics, "budget_limit", period="day", level="hard") == 12
+    assert value(metrics, "budget_limit", period="month", level="hard") is None
+    assert (value(metrics, "budget_spent", period="day"), value(metrics, "budget_spent", period="month")) == (1.25, 8.5)
+    reached = [value(metrics, "budget_reached", period="day", level=level) for level in ("soft", "hard")]
+    assert reached == [1, 0]
+    metrics.record(quiet_turn(), POLICY)
+    assert value(metrics, "budget_spent", period="day") is None

@@ -108,10 +108,10 @@ def test_strange_text_is_no_boot(text: str) -> None:
 
 def test_boots_are_stored_when_they_are_new_and_known_after_a_restart() -> None:
     first = decided(world(fleet=[booted(1)]))
-    text = first.learned[BOOTS]
-    again = decided(world(fleet=[booted(1)], memory=replace(first.memory, stored={BOOTS: text})))
+    again = decided(world(fleet=[booted(1)], memory=replace(first.memory, stored=first.learned)))
     assert again.learned == {}
-    restarted = decided(world(fleet=[booted(1)], memory=Memory(stored=None), learned={BOOTS: text}))
+    restarted = decided(world(fleet=[booted(1)], memory=Memory(stored=None), learned=first.learned))
+    assert BOOTS in first.learned
     assert (restarted.memory.boots, restarted.notes, restarted.learned) == (first.memory.boots, (), {})
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from burstd.decide.ledger import LEDGER
 from burstd.decide.lessons import WEIGHT
 from burstd.model.decision import Decision, Memory
 from burstd.model.fleet import Phase
@@ -60,12 +61,12 @@ def test_a_process_that_finds_nothing_starts_with_nothing_and_says_nothing() -> 
     first = restarted({})
     assert (first.weight, first.weight_reason, first.notes) == (100, "the cores' capacity is not learned yet", ())
     assert first.memory.stored == {}
-    assert first.learned == {}
+    assert set(first.learned) == {LEDGER}  # the bill of the instance that is there
 
 
 def test_what_other_policies_have_stored_is_left_alone() -> None:
     first = restarted({"tomorrow": "\x00"})
-    assert (first.notes, first.learned, first.memory.stored) == ((), {}, {"tomorrow": "\x00"})
+    assert (first.notes, set(first.learned), first.memory.stored) == ((), {LEDGER}, {"tomorrow": "\x00"})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_what_is_damaged_or_of_another_version_is_dropped_as_a_whole_and_said(st
     first = restarted({WEIGHT: strange})
     assert (dict(first.memory.work), first.memory.trim, first.memory.weights, first.weight) == ({}, 1.0, {}, 100)
     assert first.notes == ('what the roster holds as learned by "weight" cannot be read: it is dropped, and learned anew',)
-    assert first.learned == {}  # there is nothing better yet
+    assert WEIGHT not in first.learned  # there is nothing better yet
     later = after(replace(LEARNED, stored=first.memory.stored))
     assert json.loads(later.learned[WEIGHT]) == GOOD
     assert later.notes == ()

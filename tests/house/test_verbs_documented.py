@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| (?P<first>`.+?) \| (?P<second>[^|]*)\|", re.MULTILINE)
 EVERYWHERE = {"--json", "--config", "--socket", "--help"}
 """Described once, for all verbs."""
 
-NULLABLE = {"override", "drill", "database", "database.promotion", "database.primary.replication", "database.replica.replication"}
+NULLABLE = {"override", "drill", "budget", "database", "database.promotion", "database.primary.replication", "database.replica.replication"}
 """Objects in whose place there may be nothing, which is said in a row of its own."""
 
 MAPS = {"weights"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from burstd.model import policy as model
+from burstd.model.cost import Billing, BudgetPolicy
 from burstd.model.policy import (
     Aggregate,
     BackendPolicy,
@@ -91,6 +92,14 @@ price = 0.0228
 currency = "EUR"
 country = "IE"
 max_rtt = "50ms"
+billing = "hour"
+
+[budget]
+currency = "EUR"
+day_soft = 8
+day_hard = 12.5
+month_soft = 100
+month_hard = 150
 
 [content]
 core = "mirror@10.0.0.5"
@@ -126,11 +135,12 @@ EXPECTED = Policy(
     pools=(
         PoolPolicy(
             "dublin", "ami-1", "t3.small", "eu-west-1a", (("app", "shop"), ("team", "web")), "#cloud-config\n", 8080, "/health", 9101,
-            0.0228, "EUR", "IE", 0.05,
+            0.0228, "EUR", "IE", 0.05, Billing.HOUR,
         ),
     ),
     content=ContentPolicy(360.0, "/token"),
     database=DatabasePolicy(auto_promote=True, core_lost_for=180.0, max_lag=60.0),
+    budget=BudgetPolicy("EUR", 8.0, 12.5, 100.0, 150.0),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The `Calendar` port by cron and by dates: when each schedule opens in its own time zone. A pure lookup; it reads no clock.
+"""The `Calendar` port by cron and by dates: when each schedule opens in its own time zone, and when days begin. It reads no clock.
 
 Over daylight saving the rules are cronsim's, which are Debian cron's: an opening at an hour of the day comes once on every day, at
 the end of the gap where its hour is skipped, and the first time where its hour comes twice. Where the minute or the hour starts with
@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from math import floor
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from burstd.model.cost import Day
 from burstd.model.window import HORIZON, Window
 
 _FOLD = timedelta(hours=3)
 """Looking back starts this much later: in an hour that comes twice cronsim takes the second for the first, and would miss what has
 opened in between. No zone's clock goes back further at once."""
+
+
+_DAYS = 62
+"""Days that are told: this month and the whole one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,16 @@ class Schedule:
 
 
 class CronCalendar:
-    """The windows of these schedules, and the hours of the drills."""
+    """The windows of these schedules, the hours of the drills, and the days of a zone."""
 
-    def __init__(self, schedules: Sequence[Schedule], drill: tuple[str, str] | None = None) -> None:
-        """Look the zones up; `drill` is the cron of the drills and its zone, both known to be right."""
+    def __init__(self, schedules: Sequence[Schedule], drill: tuple[str, str] | None = None, zone: str = "UTC") -> None:
+        """Look the zones up; `drill` is the cron of the drills and its zone, `zone` that of the days, all known to be right."""
         zones = [(each, ZoneInfo(each.zone)) for each in schedules]
-        self._schedules = [(each, zone, sorted(_moment(date, zone) for date in each.at)) for each, zone in zones]
+        self._schedules = [(each, place, sorted(_moment(date, place) for date in each.at)) for each, place in zones]
         self._drill = None if drill is None else (drill[0], ZoneInfo(drill[1]))
+        self._zone = ZoneInfo(zone)
+        self._days: tuple[Day, ...] = ()
+        self._days_until = 0.0
 
     def windows(self, now: float) -> Sequence[Window]:
         """Of each schedule the last opening while its window is open, and the next one where it is soon."""
@@ -69,6 +77,17 @@ class CronCalendar:
             return None
         cron, zone = self._drill
         return next(_back(cron, now, zone), None)
+
+    def days(self, now: float) -> tuple[Day, ...]:
+        """Reckoned once a day: a day begins at midnight of the zone, or at the end of the gap where midnight is skipped."""
+        if not self._days or not self._days[-1].starts_at <= now < self._days_until:
+            tomorrow = datetime.fromtimestamp(floor(now), self._zone).date() + timedelta(days=1)
+            dates = [tomorrow - timedelta(days=back) for back in range(_DAYS + 1, -1, -1)]
+            every = [Day(each.isoformat(), datetime.combine(each, time.min, self._zone).timestamp()) for each in dates]
+            begun = [each for each in every if each.starts_at <= now]
+            self._days = tuple(begun[-_DAYS:])
+            self._days_until = every[len(begun)].starts_at
+        return self._days
 
 
 def _back(cron: str, now: float, zone: ZoneInfo) -> Iterator[float]:

@@ -30,7 +30,8 @@ def scale(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Order a number of instances, or take the order back.
 
-    The order stands over what the policies wish, until it ends, or until --auto. It survives a restart of the daemon.
+    The order stands over what the policies wish, until it ends, or until --auto. It survives a restart of the daemon. A hard limit of the
+    budget stands over the order: the answer says what cannot be paid.
     """
     if auto == (count is not None):
         raise AskOperator("scale: expected either --to N or --auto")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal, NamedTuple
 
 from burstd.durations import format_duration
+from burstd.model.cost import money
 
 Document = dict[str, Any]
 Tone = Literal["", "good", "warn", "bad", "dim"]
@@ -162,6 +163,35 @@ def mirror(status: Document) -> Cell:
     return Cell(text, "bad" if content["fault"] else "warn" if behind else "")
 
 
+def spending(document: Document) -> Cell:
+    """What the instances cost; empty where they have cost nothing yet."""
+    cost = document["cost"]
+    parts = [
+        f"{money(each['per_hour'])} {each['currency']} an hour, {money(each['today'])} today, {money(each['month'])} this month"
+        for each in cost["currencies"]
+    ]
+    if cost["unpriced"]:
+        parts.append(f"unknown in {', '.join(cost['unpriced'])} (set price and currency)")
+    return Cell("; ".join(parts))
+
+
+def allowance(document: Document) -> Cell:
+    """What is left of the budget, and what it means; empty where there is none."""
+    purse = document["budget"]
+    if purse is None:
+        return Cell("")
+    parts = []
+    for name, when in (("day", "today"), ("month", "this month")):
+        limits = [f"{purse[name][level]:g} ({level})" for level in ("soft", "hard") if purse[name][level] is not None]
+        if limits:
+            parts.append(f"{money(purse[name]['spent'])} of {' and '.join(limits)} {purse['currency']} {when}")
+    if purse["used_up"]:
+        parts.append("nothing is created")
+    elif purse["soft"]:
+        parts.append("scale-in waits a minute at most")
+    return Cell("; ".join(parts), "bad" if purse["used_up"] else "warn" if purse["soft"] else "")
+
+
 def _facts(status: Document) -> list[tuple[str, Cell]]:
     age, now = status.get("age_seconds", 0.0), status["current"]
     counts = ", ".join(
@@ -185,6 +215,7 @@ def _facts(status: Document) -> list[tuple[str, Cell]]:
             ),
         ),
     ]
+    facts += [(label, cell) for label, cell in (("cost", spending(status)), ("budget", allowance(status))) if cell.text]
     if status["content"]["enabled"]:
         facts.append(("content", mirror(status)))
     ordered = [("override", override(status)), ("pause", pause(status)), ("draining", ", ".join(status["drains"]))]

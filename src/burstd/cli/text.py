@@ -8,7 +8,22 @@ from typing import Any, Final
 
 import click
 
-from burstd.cli.summary import UNKNOWN, Cell, Document, Table, Tone, clean, mirror, override, pause, span, summarize, words
+from burstd.cli.summary import (
+    UNKNOWN,
+    Cell,
+    Document,
+    Table,
+    Tone,
+    allowance,
+    clean,
+    mirror,
+    override,
+    pause,
+    span,
+    spending,
+    summarize,
+    words,
+)
 
 _STYLES: Final[dict[Tone, dict[str, Any]]] = {
     "good": {"fg": "green"},
@@ -74,6 +89,8 @@ def explain_lines(document: Document) -> Iterator[str]:
         if each["barred_seconds"]
     )
     yield from _list("Pools left alone", barred)
+    money = (spending(document).text, allowance(document).text)
+    yield from _list("What it costs", (part for text in money for part in text.split("; ") if part))
     if document["content"]["enabled"]:
         yield from _list("The content", [mirror(document).text])
     yield from _list("What is wrong", (f"{each['peer']}: {each['text']}" for each in document["faults"]))
@@ -168,7 +185,8 @@ def _weight_reasons(weight: Document) -> Iterator[str]:
 def _instance(each: Document) -> str:
     left = each["deadline_seconds"]
     end = "" if left is None else f", {span(left)} left" if left >= 0 else f", {span(-left)} too long"
-    return f"{each['name']} in {each['pool']}: {words(each['phase'])} for {span(each['seconds'])}{end}: {each['reason']}"
+    paid = f" (paid until {time.strftime('%H:%M', time.localtime(each['paid_until']))})" if each["paid_until"] else ""
+    return f"{each['name']} in {each['pool']}: {words(each['phase'])} for {span(each['seconds'])}{end}: {each['reason']}{paid}"
 
 
 def _list(title: str, lines: Iterable[str], *, always: bool = False) -> Iterator[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from burstd.decide.budget import thrifty
 from burstd.decide.comeback import in_words
 from burstd.decide.fullness import read_fullness
 from burstd.decide.signal import read_signal
 from burstd.model.faults import Fault
-from burstd.model.fleet import Cooldowns, Pause
+from burstd.model.fleet import Cooldowns, Pause, Phase
 from burstd.model.policy import LoadPolicy, Policy
 from burstd.model.turn import Turn
+from burstd.plan.renewal import until_release
 
 
 def cooldowns_left(cooldowns: Cooldowns, load: LoadPolicy, now: float) -> dict[str, float]:
@@ -24,6 +26,7 @@ def cooldowns_left(cooldowns: Cooldowns, load: LoadPolicy, now: float) -> dict[s
 
 def what_blocks_scale_in(turn: Turn, policy: Policy) -> tuple[str, ...]:
     """One clause for each thing in the way: data, orders, bounds, then the load; empty where one instance less may be wanted."""
+    policy = thrifty(policy, turn.decision.purse)
     current = turn.decision.current
     if not current:
         return ("there is no instance to give back",)
@@ -38,6 +41,7 @@ def what_blocks_scale_in(turn: Turn, policy: Policy) -> tuple[str, ...]:
         blockers.append(f"fleet.min is {policy.fleet.minimum}")
     if override is None:  # an order does not wait for the load
         blockers.extend(_load(turn, policy))
+        blockers.extend(_paid(turn, policy))
     return tuple(blockers)
 
 
@@ -49,6 +53,14 @@ def _missing_data(turn: Turn, policy: Policy) -> Iterator[str]:
         yield "HAProxy cannot be read"
     if turn.decision.cores_out and len(turn.decision.cores_out) == len(policy.cores):
         yield "no core server takes traffic in HAProxy"
+
+
+def _paid(turn: Turn, policy: Policy) -> Iterator[str]:
+    """Every instance in service is paid by the hour, and the hour of none is nearly over."""
+    serving = [each for each in turn.after.fleet if each.phase is Phase.IN_SERVICE and each.down_since is None]
+    waits = [(until_release(each, policy, turn.snapshot.now), each.name) for each in serving]
+    if waits and (first := min(waits))[0] > 0:
+        yield f"the hour of each is paid, that of {first[1]} for another {first[0]:.0f} s until it may go"
 
 
 def _load(turn: Turn, policy: Policy) -> Iterator[str]:

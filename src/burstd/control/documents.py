@@ -13,9 +13,11 @@ from typing import Any
 import burstd
 from burstd.control.blockers import cooldowns_left, what_blocks_scale_in
 from burstd.control.content import content, instance_content
+from burstd.control.cost import budget, cost
 from burstd.control.database import document as database
 from burstd.control.wording import describe
 from burstd.decide.boot_times import PLANNED_WITH, quantile
+from burstd.decide.budget import thrifty
 from burstd.decide.comeback import coming_back
 from burstd.decide.traffic import rate
 from burstd.lifecycle import deadline
@@ -28,6 +30,7 @@ from burstd.model.plans import Action, Violation, kind
 from burstd.model.policy import CoreServer, Mode, Policy, PoolPolicy, RoutingPolicy
 from burstd.model.turn import Turn
 from burstd.plan.rehearsals import recollect
+from burstd.plan.renewal import paid_until
 
 Document = dict[str, Any]
 
@@ -60,6 +63,8 @@ def status(turn: Turn, policy: Policy) -> Document:
         "instances": [_instance(turn, policy, each) for each in after.fleet],
         "gateway": _gateway(turn, policy),
         "pools": [_pool(turn, pool) for pool in policy.pools],
+        "cost": cost(turn),
+        "budget": budget(turn.decision.purse),
         "content": content(after),
         "database": after.database and database(after.database, after.now),
         "faults": [_fault(each) for each in turn.faults],
@@ -71,6 +76,7 @@ def explain(turn: Turn, policy: Policy) -> Document:
     """Why it is the case: this number, this weight, this phase of each instance; what is waited for, and until when."""
     after, decision = turn.after, turn.decision
     blocked_by = what_blocks_scale_in(turn, policy)
+    load = thrifty(policy, decision.purse).load
     return {
         **_head(turn),
         "number": {
@@ -98,14 +104,23 @@ def explain(turn: Turn, policy: Policy) -> Document:
         },
         "waiting": list(turn.plan.waiting),
         "instances": [
-            {"name": each.name, "pool": each.pool, "phase": str(each.phase), "reason": each.reason, **_patience(each, policy, after.now)}
+            {
+                "name": each.name,
+                "pool": each.pool,
+                "phase": str(each.phase),
+                "reason": each.reason,
+                "paid_until": paid_until(each, policy, after.now),
+                **_patience(each, policy, after.now),
+            }
             for each in after.fleet
         ],
         "scale_in": {"allowed": decision.scale_in_allowed, "blocked_by": list(blocked_by)},
-        "cooldowns": {name: round(left, 3) for name, left in cooldowns_left(after.cooldowns, policy.load, after.now).items()},
+        "cooldowns": {name: round(left, 3) for name, left in cooldowns_left(after.cooldowns, load, after.now).items()},
         "pause": str(after.orders.pause),
         "override": _override(after.orders.override_at(after.now), after.now),
         "pools": [_pool(turn, pool) for pool in policy.pools],
+        "cost": cost(turn),
+        "budget": budget(decision.purse),
         "content": content(after),
         "database": decision.database and {"promotes": decision.database.order is not None, "reason": decision.database.reason},
         "faults": [_fault(each) for each in turn.faults],
@@ -249,6 +264,7 @@ def _instance(turn: Turn, policy: Policy, instance: Instance) -> Document:
         "reason": instance.reason,
         **_patience(instance, policy, now),
         "created_at": instance.created_at,
+        "paid_until": paid_until(instance, policy, now),
         "joined_at": instance.joined_at,
         "address": instance.address,
         "node_id": instance.node_id,
@@ -363,6 +379,7 @@ def _pool(turn: Turn, pool: PoolPolicy) -> Document:
         "max_rtt": pool.max_rtt,
         "price": pool.price,
         "currency": pool.currency,
+        "billing": str(pool.billing),
     }
 
 

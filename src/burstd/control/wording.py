@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from burstd.decide.ledger import LEDGER
 from burstd.model.cloud import CloudCall, CreateCall, DestroyCall
 from burstd.model.gateway import AddServer, CutSessions, EnableHealth, GatewayEdit, RemoveServer, SetMaxconn, SetState, SetWeight
 from burstd.model.plans import (
@@ -35,6 +36,8 @@ def describe(action: Action) -> tuple[str, str]:  # noqa: C901, PLR0911 - one an
             return "", "record when the fleet last grew and shrank"
         case RecordOrders():
             return "", "record the orders that are left"
+        case RecordLearned(policy) if policy == LEDGER:
+            return policy, "record what instances have cost"
         case RecordLearned(policy):
             return policy, f"record what {policy} has learned"
         case CallCloud(call):

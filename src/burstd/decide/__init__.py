@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from burstd.decide.boot_times import learn_boots
+from burstd.decide.budget import purse_of, thrifty, warn, within
 from burstd.decide.comeback import in_words
 from burstd.decide.core_loss import lost_since, stand_in, told
+from burstd.decide.cost import keep_books, reckon
 from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
@@ -33,6 +35,12 @@ from burstd.model.snapshot import Snapshot
 def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     """The merged, clamped wish of all policies for this cycle, with every reason."""
     recalled, notes = recall(snapshot)
+    ledger = keep_books(recalled.ledger, snapshot, policy)
+    outlay = reckon(ledger, snapshot)
+    purse = purse_of(outlay, snapshot, policy)
+    ledger, warnings = warn(ledger, purse)
+    policy = thrifty(policy, purse)
+    recalled = replace(recalled, ledger=ledger)
     snapshot = replace(snapshot, memory=recalled)
     signal = read_signal(snapshot, policy)
     traffic, process = remember(snapshot, policy)
@@ -57,6 +65,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     wishes = (stand_in(signal, policy, situation.current), *by_load, fallback, scheduled)
     proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
+    merged = within(merged, purse, snapshot, policy, situation.current)
     if relief := snapshot.relief[: max(0, merged.count - situation.in_service)]:
         weighing = weigh(_relieved(snapshot, relief), policy, memory)
     memory = replace(
@@ -94,6 +103,9 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         cores_out=signal.out,
         database=database,
         held=why if by_load != (proposal,) else None,
+        outlay=outlay,
+        purse=purse,
+        warnings=warnings,
     )
 
 

@@ -1,7 +1,8 @@
-"""What deciding has learned, as the texts that the roster keeps of it over a restart: the burst weight's part, and the boot times.
+"""What deciding has learned, as the texts that the roster keeps of it over a restart: the weight's part, the boot times, and the books.
 
-All of it or nothing: what is damaged, strange or of another version is dropped, and learned anew within minutes. No time is in it,
-so that it holds on any clock; windows that need an unbroken run of samples are not in it, since a restart is a gap in them.
+All of it or nothing: what is damaged, strange or of another version is dropped, and learned anew within minutes, but for the books, whose
+loss is said. Those apart, no time is in it, so that it holds on any clock; windows that need an unbroken run of samples are not in it,
+since a restart is a gap in them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Final
 
 from burstd.decide.boot_times import BOOTS, read_boots, write_boots
 from burstd.decide.capacity import TRIM_RANGE
+from burstd.decide.ledger import LEDGER, opened
 from burstd.decide.weight import LARGEST
+from burstd.model.cost import Ledger
 from burstd.model.decision import Memory
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
@@ -49,14 +52,25 @@ def recall(snapshot: Snapshot) -> tuple[Memory, tuple[str, ...]]:
         if boots is None:
             strange.append(BOOTS)
         memory = replace(memory, boots=boots or {})
-    return memory, tuple(
-        f'what the roster holds as learned by "{name}" cannot be read: it is dropped, and learned anew' for name in strange
-    )
+    told = [f'what the roster holds as learned by "{name}" cannot be read: it is dropped, and learned anew' for name in strange]
+    if LEDGER in learned:
+        ledger = opened(learned[LEDGER])
+        if ledger is None:
+            told.append(
+                "the books that the roster holds cannot be read: what ended instances have cost is forgotten, and no budget counts it"
+            )
+        memory = replace(memory, ledger=ledger or Ledger())
+    return memory, tuple(told)
 
 
 def lessons(memory: Memory) -> Mapping[str, str]:
     """What is worth storing now: by policy, what differs from what is stored by more than noise."""
-    return {**_weight(memory), **_boots(memory)}
+    return {**_weight(memory), **_boots(memory), **_books(memory)}
+
+
+def _books(memory: Memory) -> Mapping[str, str]:
+    text = memory.ledger.text
+    return {LEDGER: text} if text and (memory.stored or {}).get(LEDGER) != text else {}
 
 
 def _boots(memory: Memory) -> Mapping[str, str]:

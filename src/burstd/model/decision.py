@@ -8,6 +8,7 @@ from enum import IntEnum, StrEnum
 
 from burstd.model.boot import Boot
 from burstd.model.content import MirrorView
+from burstd.model.cost import Ledger, Outlay, Purse
 from burstd.model.database import DatabaseDecision, DatabaseMemory
 from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
@@ -79,6 +80,9 @@ class Decision:
         database: what is to be done with the database; None: none is watched.
         cores_out: HAProxy's status of each core server to which it sends no request, by name; empty while it cannot be read.
         held: why a scale-out that the load asked for was not begun; None: none was held back.
+        outlay: what is spent.
+        purse: the budget and what is left of it; None: there is none.
+        warnings: what an operator should hear, once, and act upon.
     """
 
     count: int
@@ -99,6 +103,9 @@ class Decision:
     cores_out: Mapping[str, ServerStatus] = field(default_factory=dict)
     database: DatabaseDecision | None = None
     held: Doubt | None = None
+    outlay: Outlay = field(default_factory=Outlay)
+    purse: Purse | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def weight(self) -> int | None:
@@ -164,6 +171,7 @@ class Memory:
         core_lost_since: since when no core server takes traffic in HAProxy; None while one does.
         mirror: what the last cycle knew of the content's mirror; None: nothing.
         database: of the database.
+        ledger: the books.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -189,5 +197,6 @@ class Memory:
     core_lost_since: float | None = None
     mirror: MirrorView | None = None
     database: DatabaseMemory = field(default_factory=DatabaseMemory)
+    ledger: Ledger = field(default_factory=Ledger)
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

@@ -11,7 +11,7 @@ class Event:
 
     Attributes:
         at: seconds on the daemon's timeline, which reads as wall time.
-        kind: "cycle", "instance", "order", "fault", "daemon", "database".
+        kind: "cycle", "instance", "order", "fault", "daemon", "database", "budget".
         subject: what it is about: an instance's name, a peer, an operator; empty for the whole.
         text: one sentence.
     """

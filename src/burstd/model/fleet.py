@@ -31,6 +31,9 @@ class Phase(StrEnum):
 ON_ITS_WAY = frozenset({Phase.INTENDED, Phase.REQUESTED, Phase.UNKNOWN, Phase.BOOTING, Phase.SYNCING, Phase.JOINING})
 """Bought or being bought, not yet serving: capacity in flight."""
 
+PROMISED = frozenset({Phase.INTENDED, Phase.REQUESTED, Phase.UNKNOWN})
+"""A create is meant or under way; whether there is a machine is not known yet."""
+
 SERVING = frozenset({Phase.IN_SERVICE, Phase.STANDBY})
 
 MIRRORED = frozenset({Phase.SYNCING, Phase.JOINING, *SERVING, Phase.DRAINING})
@@ -106,6 +109,11 @@ class Instance:
     def pool(self) -> str:
         """The pool it was bought from."""
         return self.request.pool
+
+    @property
+    def bought_at(self) -> float:
+        """When its create was first sent; of one that was adopted, and of an orphan, when it was found."""
+        return next((at for phase, at in self.entered if phase is Phase.REQUESTED), self.created_at)
 
     @property
     def target(self) -> MirrorTarget | None:

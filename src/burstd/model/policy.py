@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from burstd.model.cost import HOUR, Billing, BudgetPolicy
+
 
 class Aggregate(StrEnum):
     """How the core servers' loads become one signal."""
@@ -179,6 +181,7 @@ class PoolPolicy:
         currency: of the price, by ISO 4217; None only where the price is None.
         country: where it is, by ISO 3166-1; None: the settings do not say.
         max_rtt: longest round trip to an instance that may join, seconds; None: it is not measured.
+        billing: the unit of which each that has begun is paid.
     """
 
     name: str
@@ -194,6 +197,12 @@ class PoolPolicy:
     currency: str | None = None
     country: str | None = None
     max_rtt: float | None = None
+    billing: Billing = Billing.SECOND
+
+    @property
+    def first_unit(self) -> float:
+        """What one more instance costs at once, in the pool's currency; 0 where the price is unknown."""
+        return 0.0 if self.price is None else self.price * self.billing.seconds / HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +242,7 @@ class Policy:
         pools: in the order in which they are tried.
         content: None: the content is nobody's care here, and the check path alone is the gate.
         database: None: none is watched.
+        budget: None: nobody has set a limit.
     """
 
     owner: str
@@ -243,6 +253,7 @@ class Policy:
     pools: tuple[PoolPolicy, ...]
     content: ContentPolicy | None = None
     database: DatabasePolicy | None = None
+    budget: BudgetPolicy | None = None
 
     def pool(self, name: str) -> PoolPolicy | None:
         """The pool of that name; None where the settings no longer have it."""

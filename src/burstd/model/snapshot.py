@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from burstd.model.cloud import CloudView
 from burstd.model.content import MirrorView
+from burstd.model.cost import Day
 from burstd.model.database import DatabaseView
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault
@@ -36,6 +37,7 @@ class Snapshot:
         memory: what the last decision left behind.
         windows: of the schedules, those that are open or soon will be.
         drill_due: when a drill was last due by its schedule; None: never, or there is no schedule.
+        days: of the calendar by which money is counted, oldest first, the last one today; empty: nothing is counted by day.
         mirror: what is known of the content's mirror; None where there is none.
         tokens: by operation, the content token that an instance serves, for those that the mirror pushes to; or why it cannot be read.
         database: the database and its replica; None: none is watched.
@@ -61,6 +63,7 @@ class Snapshot:
     learned: Mapping[str, str] | None = None
     mirror: MirrorView | None = None
     tokens: Mapping[str, str | Fault] = field(default_factory=dict)
+    days: tuple[Day, ...] = ()
 
     @property
     def relief(self) -> tuple[Instance, ...]:

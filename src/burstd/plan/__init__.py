@@ -63,6 +63,7 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
     _settle_orders(draft)
     draft.records.extend(RecordLearned(name, text) for name, text in decision.learned.items())
     draft.notes.extend(map(Note, decision.notes))
+    draft.notes.extend(Note(each, "budget") for each in decision.warnings)
     if decision.database is not None:
         draft.notes.extend(Note(each, "database") for each in decision.database.notes)
     actions = (*draft.records, *draft.edits, *draft.pushes, *draft.calls, *draft.guards, *draft.notes)

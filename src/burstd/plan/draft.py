@@ -16,7 +16,7 @@ from burstd.model.decision import Decision
 from burstd.model.fleet import ENDED, SERVING, Instance, Phase, PoolState
 from burstd.model.gateway import GatewayEdit, GatewayView
 from burstd.model.plans import Action, CallCloud, EditGateway, Note, Record, RecordPool, SetTargets
-from burstd.model.policy import Policy
+from burstd.model.policy import Policy, PoolPolicy
 from burstd.model.snapshot import Snapshot
 from burstd.plan.rehearsals import recollect
 
@@ -42,6 +42,7 @@ class Draft:
         remembered: what the roster tells of drills.
         rehearsals: the same, brought up to this plan.
         stale: names of those whose content is too old to serve.
+        purse: what is left of the budget after the creates of this plan; None: there is no budget.
     """
 
     def __init__(self, snapshot: Snapshot, decision: Decision, policy: Policy, host_keys: Iterable[HostKey] = ()) -> None:
@@ -60,6 +61,7 @@ class Draft:
         self.waiting: list[str] = []
         self.remembered = self.rehearsals = recollect(decision.memory.stored)
         self.stale: set[str] = set()
+        self.purse = decision.purse
         self._punished: set[str] = set()
         self._host_keys = iter(host_keys)
         self._next_key: HostKey | None = None
@@ -116,6 +118,15 @@ class Draft:
         key = self._next_key if self.key_ready() else None
         self._next_key = None
         return key
+
+    def too_dear(self, pool: PoolPolicy) -> str:
+        """Why one more instance of the pool cannot be paid, in words; empty where it can."""
+        return "" if self.purse is None else self.purse.refusal(pool.first_unit)
+
+    def promise(self, pool: PoolPolicy) -> None:
+        """One more instance of the pool is to be created."""
+        if self.purse is not None:
+            self.purse = replace(self.purse, promised=self.purse.promised + pool.first_unit)
 
     def room(self, kind: type[CreateCall | DestroyCall]) -> int:
         """How many more calls of that kind this cycle may make."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from burstd.errors import AskOperator, BurstdError, Retry
+from burstd.model.cost import Purse
 from burstd.model.drill import STEPS, Drill, DrillOutcome, DrillStep, StepState
 from burstd.model.faults import Fault
 from burstd.model.fleet import ENDED, DrillOrder, Instance, Pause, Phase
@@ -29,8 +30,10 @@ _LATE: Final = 60.0
 """Seconds, and at least three polls, after which a drill's hour has been missed: long cycles are no reason, a stopped daemon is."""
 
 
-def obstacle(snapshot: Snapshot, policy: Policy, pool: str | None) -> BurstdError | None:  # noqa: PLR0911 - one answer for each
-    """Why no drill can begin now in that pool (None: in any); None where one can."""
+def obstacle(  # noqa: PLR0911 - one answer for each
+    snapshot: Snapshot, policy: Policy, pool: str | None, purse: Purse | None = None
+) -> BurstdError | None:
+    """Why no drill can begin now in that pool (None: in any), and be paid from that purse; None where one can."""
     fleet, maximum = snapshot.fleet, policy.fleet.maximum
     if pool is not None and policy.pool(pool) is None:
         known = ", ".join(each.name for each in policy.pools)
@@ -48,9 +51,10 @@ def obstacle(snapshot: Snapshot, policy: Policy, pool: str | None) -> BurstdErro
         return Retry(f"drill: HAProxy cannot be read ({snapshot.gateway.text}); try again when it answers")
     if pool is not None and (why := outside(policy, pool)):
         return AskOperator(f"drill --pool {pool}: {why}; name another pool, or add its country to fleet.countries")
-    names = [each.name for each in policy.pools if pool in {None, each.name} and not outside(policy, each.name)]
-    bars = [barred(snapshot.pools.get(name), snapshot.now) for name in names]
-    return Retry(f"drill: {'; '.join(bars)}") if all(bars) else None
+    pools = [each for each in policy.pools if pool in {None, each.name} and not outside(policy, each.name)]
+    dear = [purse.refusal(each.first_unit) if purse else "" for each in pools]
+    bars = [barred(snapshot.pools.get(each.name), snapshot.now) or why for each, why in zip(pools, dear, strict=True)]
+    return Retry(f"drill: {'; '.join(dict.fromkeys(bars))}") if all(bars) else None
 
 
 def rehearse(draft: Draft, operations: Iterator[str]) -> None:
@@ -62,7 +66,7 @@ def rehearse(draft: Draft, operations: Iterator[str]) -> None:
         return
     orders = replace(draft.snapshot.orders, drill=None)
     seen = replace(draft.snapshot, fleet=tuple(draft.fleet.values()), pools=draft.pools, orders=orders)
-    why = obstacle(seen, draft.policy, order.pool)
+    why = obstacle(seen, draft.policy, order.pool, draft.purse)
     if why is None and not draft.key_ready():
         why = Retry(f"drill: {NO_KEY}")
     pool = draft.policy.pool(order.pool) if order.pool else open_pool(draft)

@@ -1,4 +1,4 @@
-"""What must always hold (design, section 8), checked on every plan before it is carried out.
+"""What must always hold (design, section 8, and the budget), checked on every plan before it is carried out.
 
 An action that would break an invariant is a bug of burstd: it is taken out, said loudly and counted; the rest of the plan stands.
 """
@@ -6,6 +6,7 @@ An action that would break an invariant is a bug of burstd: it is taken out, sai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.decision import Decision
@@ -43,6 +44,18 @@ class _Check:
                 known = self.before.get(operation)
                 if known is None or known.phase is Phase.INTENDED:
                     return f"a launch beyond fleet.max: {self.billed} of {self.policy.fleet.maximum}"
+        return None
+
+    def budget_exceeded(self, action: Action) -> str | None:
+        match action:
+            case CallCloud(CreateCall(operation=operation)) if self.decision.purse is not None:
+                billed = {each.operation for each in self.decision.memory.ledger.bills}
+                over = {*ENDED, Phase.DESTROYING}
+                promised = [each for each in self.after.values() if each.operation not in billed and each.phase not in over]
+                pools = [self.policy.pool(each.pool) for each in promised]
+                first = sum(each.first_unit for each in pools if each is not None)
+                why = replace(self.decision.purse, promised=first).refusal()
+                return f"a create of {operation} past the hard limit: {why}" if why else None
         return None
 
     def strangers_touched(self, action: Action) -> str | None:
@@ -121,6 +134,7 @@ class _Check:
 
 INVARIANTS: dict[str, Callable[[_Check, Action], str | None]] = {
     "max": _Check.max_exceeded,
+    "budget": _Check.budget_exceeded,
     "ownership": _Check.strangers_touched,
     "drained": _Check.destroyed_in_haproxy,
     "scale_in_data": _Check.shrunk_blind,

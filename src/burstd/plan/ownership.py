@@ -143,7 +143,9 @@ def resolve_unknown(draft: Draft) -> None:
         draft.waiting.append(f"{instance.name} may or may not exist")
         due = (instance.attempted_at or instance.since) + _RESEND_AFTER * 2 ** min(instance.attempts, _MOST_RESENDS)
         may = instance.pool in cloud.resends and instance.attempts < _MOST_RESENDS and draft.now >= due and not draft.bar(instance.pool)
-        if may and not outside(draft.policy, instance.pool) and draft.room(CreateCall) > 0:
+        may = may and not outside(draft.policy, instance.pool)
+        may = may and not (draft.purse and draft.purse.refusal())  # it may be a new machine; past the budget the listings tell
+        if may and draft.room(CreateCall) > 0:
             again = {"attempts": instance.attempts + 1, "attempted_at": draft.now, "refused": False}
             draft.move(instance, Phase.REQUESTED, "sent again under its token", **again)
             draft.call(CreateCall(instance.operation, instance.request))

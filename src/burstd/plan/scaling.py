@@ -1,8 +1,8 @@
 """From the wanted numbers to launches and departures.
 
-To grow: a standby first, which serves in this very cycle; then who is back from the drain; then new ones. To shrink: unhealthy and youngest
-leave first, and who leaves service becomes the standby where that is short. The standbys count within the maximum: at its edge the last
-of them goes into service, and none stands behind it.
+To grow: a standby first, which serves in this very cycle; then who is back from the drain; then new ones, as far as the budget bears them.
+To shrink: what is unhealthy, whose paid hour is nearly over, and the youngest leave first, and who leaves service becomes the standby where
+that is short. The standbys count within the maximum: at its edge the last of them goes into service, and none stands behind it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from burstd.model.plans import RecordCooldowns
 from burstd.model.policy import Policy, PoolPolicy
 from burstd.plan.content import missing_content
 from burstd.plan.draft import NO_KEY, Draft
+from burstd.plan.renewal import is_hourly, until_release
 from burstd.plan.residency import outside
 
 
@@ -130,15 +131,16 @@ def _can_return(draft: Draft, instance: Instance) -> bool:
 
 
 def open_pool(draft: Draft) -> PoolPolicy | None:
-    """The first pool that may be bought from and is not barred; what is in the way of the others is said."""
+    """The first pool that may be bought from, is not barred and can be paid; what is in the way of the others is said."""
     if not draft.key_ready():
         draft.waiting.append(NO_KEY)
         return None
     for pool in draft.policy.pools:
-        why = outside(draft.policy, pool.name) or barred(draft.pools.get(pool.name), draft.now)
+        why = outside(draft.policy, pool.name) or barred(draft.pools.get(pool.name), draft.now) or draft.too_dear(pool)
         if not why:
             return pool
-        draft.waiting.append(why)
+        if why not in draft.waiting:  # a budget is the same one for all pools
+            draft.waiting.append(why)
     return None
 
 
@@ -153,6 +155,7 @@ def intend(  # noqa: PLR0913 - where, why, and what for
     draft: Draft, pool: PoolPolicy, operation: str, why: str, *, reserve: bool = False, drill: bool = False
 ) -> Instance:
     """Record that an instance is to be created: for service, for the reserve, or for a drill."""
+    draft.promise(pool)
     key, now = draft.take_key(), draft.now
     request, public = request_of(draft.policy, pool, operation, key), key.public if key else None
     made = Instance(operation, request, Phase.INTENDED, now, created_at=now, reason=why, reserve=reserve, drill=drill, host_key=public)
@@ -174,9 +177,9 @@ def request_of(policy: Policy, pool: PoolPolicy, operation: str, key: HostKey | 
 
 
 def send_intended(draft: Draft) -> None:
-    """Hand over what is intended, that of an earlier cycle which could not be sent included."""
+    """Hand over what is intended, that of an earlier cycle which could not be sent included; what the budget no longer bears is dropped."""
     for instance in draft.phase(Phase.INTENDED):
-        if why := outside(draft.policy, instance.pool):
+        if why := outside(draft.policy, instance.pool) or (draft.purse.refusal() if draft.purse is not None else ""):
             draft.move(instance, Phase.FAILED, why)
         elif draft.room(CreateCall) > 0:
             draft.move(instance, Phase.REQUESTED, instance.reason, attempts=1, attempted_at=draft.now)
@@ -198,12 +201,26 @@ def _shrink(draft: Draft) -> int:
 
 
 def _let_go(draft: Draft, among: list[Instance], surplus: int, reason: str) -> int:
-    """Send so many of them away, or into the reserve; how many could go."""
-    left = 0
-    for instance in sorted(among, key=_rank):
-        if left < surplus and _may_leave(draft, instance):
-            left += _stand_by(draft, instance, reason) or _dismiss(draft, instance, reason)
+    """Send so many of them away, or into the reserve; how many could go. Whose hour is paid stays until shortly before it ends."""
+    left, paid = 0, []
+    for instance in sorted(among, key=lambda each: _rank(draft, each)):
+        if left >= surplus or not _may_leave(draft, instance):
+            continue
+        if _stand_by(draft, instance, reason):
+            left += 1
+        elif wait := _paid_for(draft, instance):
+            paid.append(f"{instance.name} is paid for, and leaves in {wait:.0f} s, shortly before its next hour begins")
+        else:
+            left += _dismiss(draft, instance, reason)
+    draft.waiting.extend(paid[: max(0, surplus - left)])
     return left
+
+
+def _paid_for(draft: Draft, instance: Instance) -> float:
+    """Seconds that it stays because they are paid. An order is followed at once, and what is unhealthy is no use however well paid."""
+    if draft.snapshot.orders.override is not None or instance.down_since is not None:
+        return 0.0
+    return until_release(instance, draft.policy, draft.now)
 
 
 def _stand_by(draft: Draft, instance: Instance, reason: str) -> bool:
@@ -216,9 +233,10 @@ def _stand_by(draft: Draft, instance: Instance, reason: str) -> bool:
     return True
 
 
-def _rank(instance: Instance) -> tuple[bool, bool, float]:
-    """Smallest leaves first: what does not serve yet, then what is unhealthy, then the youngest."""
-    return (instance.phase in SERVING, instance.down_since is None, -instance.created_at)
+def _rank(draft: Draft, instance: Instance) -> tuple[bool, bool, float, bool, float]:
+    """Smallest leaves first: what does not serve yet, then what is unhealthy, then whose hour is nearly over, then the youngest."""
+    wait, hourly = until_release(instance, draft.policy, draft.now), is_hourly(instance, draft.policy)
+    return (instance.phase in SERVING, instance.down_since is None, wait, not hourly, -instance.created_at)
 
 
 def _may_leave(draft: Draft, instance: Instance) -> bool:

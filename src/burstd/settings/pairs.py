@@ -19,6 +19,7 @@ def impossible_pairs(settings: Settings) -> Iterator[Problem]:
     yield from _core(settings)
     yield from _pool(settings)
     yield from _schedule(settings)
+    yield from _budget(settings)
     yield from _database(settings)
 
 
@@ -179,6 +180,36 @@ def _schedule(settings: Settings) -> Iterator[Problem]:
         if schedule.minimum > settings.fleet.max:
             yield Problem(
                 (("schedule", number, "minimum"), ("fleet", "max")), "minimum to be at most fleet.max", "lower minimum, or raise fleet.max"
+            )
+
+
+def _budget(settings: Settings) -> Iterator[Problem]:
+    """What a limit is compared with must be known, and in its own currency."""
+    budget = settings.budget
+    limits = budget.limits
+    for name in limits:
+        if budget.currency is None:
+            yield Problem((("budget", name), ("budget", "currency")), "a limit to have its currency", 'write for example currency = "EUR"')
+            return
+    for period in ("day", "month"):
+        soft, hard = f"{period}_soft", f"{period}_hard"
+        if soft in limits and hard in limits and limits[soft] > limits[hard]:
+            yield Problem(
+                (("budget", soft), ("budget", hard)), f"{soft} to be at most {hard}", "lower the soft limit, or raise the hard one"
+            )
+    strict = next((name for name in limits if name.endswith("hard")), None)
+    for number, pool in enumerate(settings.pool if limits else ()):
+        if pool.price is None and strict:
+            yield Problem(
+                (("pool", number, "price"), ("budget", strict)),
+                "a price in every pool, for what is not known keeps to no limit",
+                "set the pool's price and currency, or take the hard limits out",
+            )
+        if pool.price is not None and pool.currency not in {None, budget.currency}:
+            yield Problem(
+                (("pool", number, "currency"), ("budget", "currency")),
+                "every price in the budget's currency, for two currencies are never added",
+                "convert the pool's price, or take the limits out",
             )
 
 

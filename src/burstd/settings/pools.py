@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from burstd.errors import InvalidSettings
 from burstd.model.content import PRIVATE_PLACE, PUBLIC_PLACE
+from burstd.model.cost import Billing
 from burstd.model.policy import PoolPolicy
 from burstd.settings import values as v
 from burstd.settings.section import Section
@@ -84,6 +85,10 @@ class PoolSettings(Section):
     )
     price: v.Price = key(_POOL.price, "What one instance costs for one hour; 0: unknown.", example=0.0228, gt=0)
     currency: v.Currency = key(_POOL.currency, "Currency of the price.", example="EUR")
+    billing: Billing = key(
+        _POOL.billing,
+        "The unit that the cloud bills by: each that has begun is paid. By the hour, instances are given back before the next.",
+    )
 
     def driver_arguments(self) -> dict[str, Any]:
         """The driver's arguments with their secrets, read from their files now; handle the answer as a secret.

@@ -28,6 +28,7 @@ from burstd.model.policy import (
     Step,
 )
 from burstd.settings import values as v
+from burstd.settings.budget import BudgetSettings
 from burstd.settings.hybrid import ContentSettings, DatabaseSettings, DrillSettings
 from burstd.settings.pools import PoolSettings
 from burstd.settings.section import Section, mapped
@@ -251,6 +252,7 @@ class Settings(Section):
     schedule: Annotated[
         tuple[ScheduleSettings, ...], Kind("tables headed [[schedule]], in the environment numbered from 0 without a gap")
     ] = Field(default=(), json_schema_extra={"optional": True})
+    budget: BudgetSettings = BudgetSettings()
     content: ContentSettings = ContentSettings()
     database: DatabaseSettings = DatabaseSettings()
     drill: DrillSettings = DrillSettings()
@@ -278,6 +280,7 @@ class Settings(Section):
             ),
             content=mapped(ContentPolicy, self.content) if self.content.core else None,
             database=mapped(DatabasePolicy, self.database) if self.database.primary else None,
+            budget=self.budget.policy(),
         )
 
     def public(self) -> dict[str, Any]:

@@ -279,6 +279,7 @@ Ratio = Annotated[float, BeforeValidator(_no_bool), Kind("a number", "ratio")]
 Price = Annotated[
     float | None, BeforeValidator(_no_bool), BeforeValidator(_zero_is_none), Kind("a number, or 0 for unknown", "currency per hour")
 ]
+Amount = Annotated[float | None, BeforeValidator(_no_bool), BeforeValidator(_blank_is_none), Kind('a number, or "" for none', "currency")]
 Currency = Annotated[
     str | None, BeforeValidator(_blank_is_none), _matching(r"[A-Z]{3}"), Kind('three capital letters of ISO 4217, such as "EUR"')
 ]

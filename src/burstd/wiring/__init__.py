@@ -185,10 +185,10 @@ def core_of(settings: Settings) -> Core | None:
 
 
 def calendar_of(settings: Settings) -> CronCalendar:
-    """The schedules' windows, and the hours of the drills."""
-    drill = settings.drill
+    """The schedules' windows, the hours of the drills, and the budget's days."""
+    drill, zone = settings.drill, settings.budget.zone
     schedules = [Schedule(**{**dict(each), "lead": None if each.lead == "auto" else each.lead}) for each in settings.schedule]
-    return CronCalendar(schedules, (drill.cron, drill.zone) if drill.cron else None)
+    return CronCalendar(schedules, (drill.cron, drill.zone) if drill.cron else None, zone)
 
 
 def cloud_of(settings: Settings, pools: Sequence[CloudPool], owner: str, clock: Clock) -> LibcloudCloud:

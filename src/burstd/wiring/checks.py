@@ -56,7 +56,7 @@ class Finding:
     """One thing looked at.
 
     Attributes:
-        part: "settings", "state", "haproxy", "core", "pool", "content", "database", "control" or "metrics".
+        part: "settings", "state", "haproxy", "core", "pool", "budget", "content", "database", "control" or "metrics".
         text: one line; where it is not ok, with the mend.
         down: it failed because a peer is down, and nobody need mend anything here.
     """
@@ -83,6 +83,8 @@ def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
         yield f"the exporter of {core.name}", partial(_exporter, settings, core)
     for pool in settings.pool:
         yield f"pool {pool.name}", partial(_pool, pool, settings.fleet.countries)
+    if settings.budget.limits:
+        yield "the budget", partial(_budget, settings)
     if settings.content.core is not None:
         yield "the content's core server", partial(_content, settings)
     if settings.database.primary is not None:
@@ -245,11 +247,24 @@ def _pool(settings: PoolSettings, countries: Sequence[str]) -> Iterator[Finding]
         yield _fail("pool", f"{problem.text}{mend}", down=problem.peer_down)
     if not problems:
         price = "" if settings.price is None else f"; {settings.price:g} {settings.currency} an hour for each instance"
+        price += f", billed by the {settings.billing}" if price else ""
         where = "" if settings.country is None else f"; in {settings.country}"
         yield _ok("pool", f'pool "{settings.name}": {settings.driver} answers, and lets us in{where}{price}')
     if countries and settings.country not in countries:
         outside = f"expected one of fleet.countries ({', '.join(countries)}), so that nothing is ever bought there"
         yield _warning("pool", f'pool "{settings.name}", country {settings.country}: {outside}; add the country, or take the pool out')
+
+
+def _budget(settings: Settings) -> Iterator[Finding]:
+    budget = settings.budget
+    unpriced = ", ".join(f'"{each.name}"' for each in settings.pool if each.price is None)
+    if unpriced:
+        yield _warning(
+            "budget",
+            f"budget: what pool {unpriced} costs counts towards no limit, since nobody has told its price; set price and currency there",
+        )
+    limits = ", ".join(f"{name} {limit:g}" for name, limit in budget.limits.items())
+    yield _ok("budget", f"budget: {limits} {budget.currency}, by the days of {budget.zone}")
 
 
 def _content(settings: Settings) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from prometheus_client import (
 
 import burstd
 from burstd.decide.boot_times import PLANNED_WITH, quantile
+from burstd.metrics.money import Money
 from burstd.model.cloud import Created, CreateFailed, CreateUnknown, Destroyed, DestroyFailed, Outcome
 from burstd.model.database import DatabaseView, ListenerView
 from burstd.model.decision import Futility
@@ -39,7 +40,7 @@ from burstd.plan.invariants import INVARIANTS as CHECKED
 from burstd.plan.rehearsals import recollect
 
 INVARIANTS: Final = (*CHECKED, "override_end", "fixpoint")
-"""All ten of the design: what every plan is checked for, and the two that tests hold up."""
+"""All ten of the design and the budget: what every plan is checked for, and the two that tests hold up."""
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets of a cycle's length: an idle one takes milliseconds, one that waits for a dead exporter its whole deadline."""
@@ -113,6 +114,7 @@ class Metrics:
             self._broken.labels(name)
 
         self._database = _Database(registry)
+        self._money = Money(registry)
 
         self._override = gauge("override_active", "1 while an operator's number is in force.")
         self._override_count = gauge("override_instances", "The number that an operator ordered; NaN while there is none.")
@@ -150,6 +152,7 @@ class Metrics:
             self._record_gateway(turn, policy)
             self._record_content(turn)
             self._database.record(turn.snapshot.database)
+            self._money.record(turn.decision, policy)
             self._record_orders(turn)
             self._rehearsals.record(turn, policy)
             self._count_actions(turn)
