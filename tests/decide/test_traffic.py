@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from burstd.decide.traffic import busy, work
+from burstd.decide.traffic import busy, demand, work
 from burstd.model.decision import Traffic
 
 
@@ -53,3 +53,16 @@ def test_a_server_that_was_never_busy_says_nothing_of_what_a_request_costs() -> 
 def test_idle_seconds_that_run_backwards_are_not_believed() -> None:
     _, first, last = history(busy_share=0.5)
     assert busy((first, Traffic(last.at, last.requests, last.busy_seconds, 1.0, {}, 0.0, 1))) == pytest.approx(0.5)
+
+
+def test_two_looks_at_one_moment_tell_no_rate() -> None:
+    point = Traffic(5.0, 10, None, None, {"app": 10})
+    assert demand([(point, point)], ["app"]) is None
+
+
+def test_a_shorter_look_at_the_cpus_shows_a_surge_that_the_longer_one_hides() -> None:
+    calm = history(busy_share=0.1)
+    last = calm[-1]
+    surge = Traffic(last.at + 10, last.requests, (last.busy_seconds or 0) + 10, 9.0, {}, last.idle_seconds, 1)
+    assert busy((*calm, surge), 10.0) == pytest.approx(1.0)
+    assert busy((*calm, surge)) == pytest.approx(13 / 40)

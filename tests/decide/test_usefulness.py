@@ -15,7 +15,7 @@ from burstd.decide.signal import read_signal
 from burstd.decide.usefulness import doubt, restrain
 from burstd.model.decision import Direction, Doubt, Futility, Memory, Proposal, Traffic
 from burstd.model.fleet import Phase
-from burstd.model.gateway import GatewayView
+from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.policy import Policy
 from tests.given import AWAY, CORES, decided, member, policy, row, rows, world
 from tests.turns import NOW
@@ -140,6 +140,14 @@ def test_requests_that_wait_in_haproxy_are_never_doubted() -> None:
 def test_of_two_cores_above_the_threshold_one_that_is_loaded_by_requests_is_enough_to_buy() -> None:
     assert doubted(memory(one={"busy": 0.9}), load=9.0) is None
     assert cause(memory(one={"busy": 0.9}), load=(1.0, 9.0)) is Futility.NOT_REQUESTS
+
+
+@pytest.mark.parametrize("changes", [{"status": ServerStatus.DOWN, "passing": False}, {"throttle": 20}], ids=["given up", "coming back"])
+def test_a_core_server_that_haproxy_has_given_up_under_its_load_is_never_doubted(changes: dict[str, Any]) -> None:
+    view = rows()
+    first, second = view.backends[0].servers
+    backend = replace(view.backends[0], servers=(replace(first, **changes), second))
+    assert doubted(memory({"open_": 0.0}), load=(40.0, 1.0), view=replace(view, backends=(backend,))) is None
 
 
 def test_below_the_threshold_there_is_nothing_to_doubt() -> None:

@@ -123,11 +123,19 @@ class Storm(Theatre):
         if content:  # the gate takes a few cycles more, and the longest of these take two minutes
             under = replace(under, content=ContentPolicy(max_drift=60.0), fleet=replace(under.fleet, sync_deadline=1000.0))
         super().__init__(*pools, under=under)
+        self._forbid_a_pool()
         self.gateway.refuse = self._look_at_edit
         self.strangers: list[Machine] = []
         for number, tags in enumerate(({OWNER_TAG: "e" * 32, OPERATION_TAG: "1" * 32}, {"Name": "burst"}, {OWNER_TAG: OWNER}), start=1):
             name = instance_name("burst", OWNER, f"{number:010x}")
             self.strangers.append(self.world.make(pools[-1].name, name, tags))
+
+    def _forbid_a_pool(self) -> None:
+        """The first pool in the settings lies where no instance may be, and in no world: what is asked of it breaks the test."""
+        at_home = tuple(replace(each, country="NO") for each in self.policy.pools)
+        abroad = replace(at_home[0], name="abroad", country="US")
+        self.policy = replace(self.policy, pools=(abroad, *at_home), fleet=replace(self.policy.fleet, countries=("NO",)))
+        self.cycle.policy = self.policy
 
     def ports(self) -> Ports:
         plain = replace(super().ports(), cloud=_CloudDoor(self, self.cloud))
@@ -283,6 +291,7 @@ class Storm(Theatre):
         match call:
             case CreateCall(request=request):
                 assert record is not None
+                assert self.policy.allows(self.policy.pool(call.pool)), "an instance is bought where none may be"
                 assert record.phase is Phase.REQUESTED
                 assert record.request == request
                 assert (request.token, dict(request.tags).get(OPERATION_TAG)) == (call.operation, call.operation)

@@ -127,12 +127,14 @@ def _scatter(rate: float, window: float) -> float:
 
 
 def _came(histories: Sequence[History], backends: Collection[str], window: float) -> float | None:
-    """Requests/s over the last seconds, `window` of them or as many as the longest history has."""
+    """Requests/s over the last seconds, `window` of them or as many as the longest history has; None where it has no two moments."""
     longest = max(histories, key=len, default=())
     if len(longest) < 2:  # noqa: PLR2004 - a rate takes two points
         return None
     last = longest[-1]
     first = next((each for each in reversed(longest[:-1]) if last.at - each.at >= window), longest[0])
+    if last.at <= first.at:
+        return None
     came = 0
     for history in filter(None, histories):
         # A server that came later has counted from zero since.

@@ -105,7 +105,8 @@ def _no_requests(signal: Signal, view: GatewayView, policy: Policy, memory: Memo
         if sample is None or level is None or level <= policy.load.scale_out_above:
             continue
         used, cpus = _used(history), sample.cpus
-        if used is None or not cpus:
+        # One that HAProxy has given up, or brings back, may be down because of its load: the requests have left it, and the load has not.
+        if used is None or not cpus or core.name in signal.out or core.name in signal.slow:
             return None
         explained = mean_load(cpus, min(_FULL, used / cpus + _SPARE))
         if max(explained, requests) >= _threshold(policy, cpus):
