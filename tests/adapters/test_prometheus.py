@@ -107,6 +107,7 @@ def test_a_connection_that_ends_early_is_told() -> None:
 
 def test_one_that_never_answers_is_left_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prometheus, "DEADLINE", 0.2)
+
     def silent(_request: str, _connection: socket.socket, over: threading.Event) -> None:
         over.wait(15)
 
