@@ -5,7 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +25,7 @@ from tests.exporter_process import node_exporter
 from tests.prometheus_process import BINARY, SCRAPE, prometheus
 from tests.site import as_toml
 from tests.waiting import wait_until
+from tests.web import own_address
 
 HOUR = [(number * 300, 75 + (150 if 3 <= number < 8 else 0)) for number in range(12)]
 
@@ -140,6 +146,7 @@ def test_policies_stand_side_by_side_each_with_its_timeline(trace: Path, tmp_pat
         (("TRACE", "--work", "0ms"), '--work 0ms: expected a time above 0 such as "40ms", "30s" or "1m30s"; write it with its unit'),
         (("TRACE", "--work", "xms"), "--work xms: expected a time above 0"),
         (("TRACE", "--interval", "nan"), "--interval nan: expected a time above 0"),
+        (("TRACE", "--interval", "60s"), "--interval 60s: expected 40s at most, for burstd learns nothing from rarer looks; write 30s"),
         (("TRACE", "--plot", "out.gif"), "--plot out.gif: expected a name that ends in .svg, .png, .pdf; write for example out.svg"),
         (("TRACE", "--timeline", "no/out.csv"), "--timeline no/out.csv: expected a folder that exists, found none; make it first"),
         (("--prometheus", "http://p", "--days", "0"), "--days 0: expected a number above 0; write for example 7"),
@@ -159,21 +166,48 @@ def test_a_timeline_that_cannot_be_written_is_told(trace: Path, tmp_path: Path) 
 
 
 @pytest.mark.skipif(not BINARY or shutil.which("prometheus-node-exporter") is None, reason="Prometheus or node_exporter is not installed")
-def test_the_load_that_a_real_prometheus_has_scraped_from_a_real_exporter_is_simulated(tmp_path: Path) -> None:
-    with node_exporter() as exporter, prometheus(tmp_path, {"core": urlsplit(exporter).netloc}) as url:
-        end = time.time()
-        wait_until(
-            lambda: len(read_range(url, "avg(node_load1)", end - 60, time.time(), SCRAPE)) >= 8,
-            "Prometheus has scraped the exporter eight times",
-            within=30,
-        )
-        found = document("--prometheus", url, "--days", "0.001", "--step", SCRAPE, "--scale", "none")
-        assert found["trace"]["name"] == "avg(node_load1)"
-        assert found["trace"]["points"] >= 6  # the two grids of moments may differ
-        counted = document(
-            "--prometheus", url, "--query", 'rate(node_cpu_seconds_total{cpu="0",mode="idle"}[2s])', "--days", 0.001, "--step", 1
-        )
-        assert counted["runs"][0]["seconds"] > 0
-        wrong = ask("--prometheus", url, "--query", "node_cpu_seconds_total")
-        assert wrong.exit_code == 2
-        assert "expected one series, found" in wrong.stderr
+def test_the_load_that_a_real_prometheus_has_scraped_from_real_exporters_is_simulated(tmp_path: Path) -> None:
+    load = "avg(node_load1)"
+    with node_exporter() as exporter, counting() as gateway:
+        targets = {"core": urlsplit(exporter).netloc, "gateway": gateway}
+        with prometheus(tmp_path, targets) as url:
+            began = time.time()
+            for query in (load, "sum(haproxy_backend_http_requests_total)"):
+                wait_until(
+                    lambda query=query: len(read_range(url, query, began - 60, time.time(), SCRAPE)) >= 8,  # type: ignore[misc]  # a default
+                    f"Prometheus has eight points of {query}",
+                    within=30,
+                )
+            last = ("--prometheus", url, "--days", "0.001", "--step", "1s", "--scale", "none")
+            rate = document(*last)
+            assert "haproxy_backend_http_requests_total" in rate["trace"]["name"]
+            assert rate["runs"][0]["requests"] > 0
+            loads = document(*last, "--query", load)
+            assert loads["trace"]["name"] == load
+            assert loads["trace"]["points"] >= 3
+            wrong = ask(*last, "--query", "node_cpu_seconds_total")
+            assert wrong.exit_code == 2
+            assert "expected one series, found" in wrong.stderr
+
+
+@contextmanager
+def counting() -> Iterator[str]:
+    """HOST:PORT of an exporter whose counter of HAProxy's requests grows by 50 with each scrape."""
+    requests = count(0, 50)
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            page = f'haproxy_backend_http_requests_total{{proxy="app_cluster"}} {next(requests)}\n'.encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((own_address(), 0), Page) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"{own_address()}:{server.server_address[1]}"
+        server.shutdown()

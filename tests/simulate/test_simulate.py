@@ -37,8 +37,9 @@ def test_moments_follow_each_other_without_a_gap_from_the_first_second_to_the_la
 
 
 def test_the_same_seed_gives_the_same_timeline_and_another_one_another() -> None:
-    assert run(seed=1).moments == run(seed=1).moments
-    assert run(seed=1).moments != run(seed=2).moments
+    first, second, other = (run(seed=seed).moments for seed in (1, 1, 2))
+    assert first == second
+    assert first != other
 
 
 def test_an_instance_serves_as_soon_after_its_boot_as_with_the_daemon() -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _AUTO: Final = "auto"
 _NONE: Final = "none"
+_LONGEST_INTERVAL: Final = 40.0
+"""Seconds over which burstd takes the damping out of a load average (`burstd.decide.traffic`): with rarer looks it cannot."""
 
 
 @click.command(
@@ -93,7 +95,7 @@ def simulate(  # noqa: PLR0913 - each is an option
     names = _policies(policy, policy_names(), settings)
     load = _from_file(trace) if trace else _from_prometheus(prometheus or "", query, days, _seconds("--step", step), settings)
     demand, factor = scaled(load, world, _scale(scale))
-    runs = _play(demand, world, names, settings, seed=seed, interval=_seconds("--interval", interval))
+    runs = _play(demand, world, names, settings, seed=seed, interval=_interval(interval))
     _tell(runs, factor, as_json=as_json)
     if timeline:
         _write_timelines(runs, Path(timeline), as_json=as_json)
@@ -122,6 +124,15 @@ def _seconds(option: str, text: str) -> float:
         seconds = 0.0
     if not seconds:
         raise AskOperator(f'{option} {text}: expected a time above 0 such as "40ms", "30s" or "1m30s"; write it with its unit')
+    return seconds
+
+
+def _interval(text: str) -> float:
+    seconds = _seconds("--interval", text)
+    if seconds > _LONGEST_INTERVAL:
+        raise AskOperator(
+            f"--interval {text}: expected {_LONGEST_INTERVAL:g}s at most, for burstd learns nothing from rarer looks; write 30s"
+        )
     return seconds
 
 

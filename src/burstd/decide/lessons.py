@@ -84,7 +84,7 @@ def _weight(memory: Memory) -> Mapping[str, str]:
     stored = (memory.stored or {}).get(WEIGHT)
     if stored is not None:
         try:
-            if not _moved(_read(stored, Memory()), memory):
+            if not _moved(*_told(stored), memory):
                 return {}
         except _StrangeError:
             pass  # it was dropped when it was read, and is now replaced
@@ -126,8 +126,8 @@ def _told(text: str) -> tuple[Mapping[str, float], float, Mapping[str, int]]:
     raise _StrangeError
 
 
-def _moved(stored: Memory, memory: Memory) -> bool:
-    if (stored.weights, stored.work.keys()) != (memory.weights, memory.work.keys()):
+def _moved(work: Mapping[str, float], trim: float, weights: Mapping[str, int], memory: Memory) -> bool:
+    if (weights, work.keys()) != (memory.weights, memory.work.keys()):
         return True
-    pairs = [(stored.trim, memory.trim), *((cost, memory.work[name]) for name, cost in stored.work.items())]
+    pairs = [(trim, memory.trim), *((cost, memory.work[name]) for name, cost in work.items())]
     return any(abs(now - before) > _NOISE * before for before, now in pairs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from burstd.model.cloud import CreateCall, DestroyCall
 from burstd.model.decision import Decision
@@ -146,5 +147,6 @@ def narrate(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, 
     return told, tuple(kept)
 
 
+@lru_cache(maxsize=4)  # each is asked for twice: as what is told, and a cycle later as what was told before
 def _shape(told: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "#", told)
