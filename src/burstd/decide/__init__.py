@@ -11,6 +11,7 @@ from dataclasses import replace
 from burstd.decide.boot_times import learn_boots
 from burstd.decide.comeback import in_words
 from burstd.decide.core_loss import lost_since, stand_in, told
+from burstd.decide.demand import follow
 from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
@@ -18,14 +19,16 @@ from burstd.decide.merge import merge
 from burstd.decide.promotion import consider
 from burstd.decide.schedule import keep_windows
 from burstd.decide.signal import Signal, read_signal
-from burstd.decide.threshold import Situation, propose
+from burstd.decide.situation import Situation
+from burstd.decide.threshold import floor, propose
 from burstd.decide.traffic import remember
 from burstd.decide.weight import weigh
+from burstd.decide.workload import read_workload
 from burstd.model.database import DatabaseDecision
-from burstd.model.decision import Decision
+from burstd.model.decision import Decision, Proposal
 from burstd.model.faults import Fault
 from burstd.model.fleet import Instance, Phase
-from burstd.model.policy import Policy
+from burstd.model.policy import Deciding, Policy
 from burstd.model.snapshot import Snapshot
 
 
@@ -48,8 +51,15 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         fullness=read_fullness(snapshot, policy),
     )
     proposal, timers = propose(signal, situation, snapshot, policy.load)
+    demanded: Proposal | None = None
+    by_load: Proposal | None = proposal
+    demand = memory.demand
+    if policy.load.policy is Deciding.DEMAND:
+        workload = read_workload(snapshot, policy, weighing.memory, signal)
+        demanded, demand = follow(workload, signal, situation, snapshot, policy)
+        by_load = proposal if isinstance(workload, str) else floor(proposal, timers, situation, snapshot.now)
     fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)
-    wishes = (stand_in(signal, policy, situation.current), proposal, fallback, keep_windows(snapshot, situation.current))
+    wishes = (stand_in(signal, policy, situation.current), demanded, by_load, fallback, keep_windows(snapshot, situation.current))
     proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     if relief := snapshot.relief[: max(0, merged.count - situation.in_service)]:
@@ -63,6 +73,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         proposals=timers.proposals,
         cores_out=recalled.cores_out if isinstance(snapshot.gateway, Fault) else signal.out,
         core_lost_since=lost_since(signal, snapshot, policy),
+        demand=demand,
         new=False,
     )
     database = _database(snapshot, policy, signal)

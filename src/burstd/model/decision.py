@@ -9,6 +9,7 @@ from enum import IntEnum
 from burstd.model.boot import Boot
 from burstd.model.content import MirrorView
 from burstd.model.database import DatabaseDecision, DatabaseMemory
+from burstd.model.demand import DemandMemory
 from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
 
@@ -112,8 +113,8 @@ class Traffic:
 class Memory:
     """What deciding remembers between cycles.
 
-    Lost at a restart on purpose, so that every window starts in full again; but for what was learned (work, trim, weight), which has no
-    time in it and is stored in the roster (`burstd.decide.lessons`).
+    Lost at a restart on purpose, so that every window starts in full again; but for what was learned (work, trim, weight, boots,
+    demand), which is stored in the roster (`burstd.decide.lessons`).
 
     Attributes:
         samples: the last good sample by core server.
@@ -135,6 +136,7 @@ class Memory:
         core_lost_since: since when no core server takes traffic in HAProxy; None while one does.
         mirror: what the last cycle knew of the content's mirror; None: nothing.
         database: of the database.
+        demand: of the demand policy.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -158,5 +160,6 @@ class Memory:
     core_lost_since: float | None = None
     mirror: MirrorView | None = None
     database: DatabaseMemory = field(default_factory=DatabaseMemory)
+    demand: DemandMemory = field(default_factory=DemandMemory)
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)
