@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from burstd.adapters.memory import MemoryPool, MemoryTraffic, Strength
-from burstd.model.policy import Policy
+from burstd.model.policy import Deciding, Policy
 from burstd.model.turn import Turn
 from tests.given import CORES, policy
 from tests.theatre import STEP, Theatre
@@ -22,7 +22,7 @@ CAPACITY = 67.4
 
 def auto(bursts: int, *, least: int | None = None, **changes: Any) -> Policy:
     """The automatic weight, and so many burst servers, from the start unless fewer are enough."""
-    load = {"scale_in_after": 120.0, "cooldown_in": 120.0, "stabilization": 300.0}
+    load: dict[str, Any] = {"policy": Deciding.THRESHOLD, "scale_in_after": 120.0, "cooldown_in": 120.0, "stabilization": 300.0}
     fleet = {"minimum": bursts if least is None else least, "maximum": bursts}
     return policy(load=load, fleet=fleet, routing={"burst_weight": None, **changes})
 

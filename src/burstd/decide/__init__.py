@@ -13,6 +13,7 @@ from burstd.decide.budget import purse_of, thrifty, warn, within
 from burstd.decide.comeback import in_words
 from burstd.decide.core_loss import lost_since, stand_in, told
 from burstd.decide.cost import keep_books, reckon
+from burstd.decide.demand import follow
 from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
 from burstd.decide.lessons import forget_ended, lessons, recall
@@ -20,15 +21,17 @@ from burstd.decide.merge import merge
 from burstd.decide.promotion import consider
 from burstd.decide.schedule import due, keep_windows
 from burstd.decide.signal import Signal, read_signal
-from burstd.decide.threshold import Situation, propose
+from burstd.decide.situation import Situation
+from burstd.decide.threshold import floor, propose
 from burstd.decide.traffic import remember
 from burstd.decide.usefulness import doubt, restrain
 from burstd.decide.weight import weigh
+from burstd.decide.workload import read_workload
 from burstd.model.database import DatabaseDecision
-from burstd.model.decision import Decision
+from burstd.model.decision import Decision, Proposal
 from burstd.model.faults import Fault
 from burstd.model.fleet import Instance, Phase
-from burstd.model.policy import Policy
+from burstd.model.policy import Deciding, Policy
 from burstd.model.snapshot import Snapshot
 
 
@@ -57,12 +60,20 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         fullness=read_fullness(snapshot, policy),
     )
     proposal, timers = propose(signal, situation, snapshot, policy.load)
+    demanded: Proposal | None = None
+    by_load: Proposal | None = proposal
+    demand = memory.demand
+    if policy.load.policy is Deciding.DEMAND:
+        workload = read_workload(snapshot, policy, weighing.memory, signal)
+        demanded, demand = follow(workload, signal, situation, snapshot, policy)
+        by_load = proposal if isinstance(workload, str) else floor(proposal, timers, situation, snapshot.now)
     fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)
     windows = due(snapshot, policy, memory)
     scheduled = keep_windows(windows, snapshot.now, situation.current)
     why, gateway_full_since = doubt(signal, snapshot, policy, memory)
-    by_load = tuple(restrain((proposal,), why, situation.current))
-    wishes = (stand_in(signal, policy, situation.current), *by_load, fallback, scheduled)
+    asked = tuple(each for each in (demanded, by_load) if each is not None)
+    restrained = tuple(restrain(asked, why, situation.current))
+    wishes = (stand_in(signal, policy, situation.current), *restrained, fallback, scheduled)
     proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     merged = within(merged, purse, snapshot, policy, situation.current)
@@ -79,6 +90,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         windows=frozenset((each.name, each.opens_at) for each in windows),
         gateway_full_since=gateway_full_since,
         core_lost_since=lost_since(signal, snapshot, policy),
+        demand=demand,
         new=False,
     )
     database = _database(snapshot, policy, signal)
@@ -102,7 +114,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         notes=(*notes, *told(recalled, memory, snapshot)),
         cores_out=signal.out,
         database=database,
-        held=why if by_load != (proposal,) else None,
+        held=why if restrained != asked else None,
         outlay=outlay,
         purse=purse,
         warnings=warnings,

@@ -1,7 +1,7 @@
-"""What deciding has learned, as the texts that the roster keeps of it over a restart: the weight's part, the boot times, and the books.
+"""What deciding has learned, as texts that the roster keeps over a restart: for the weights, boot times, the forecast, and the books.
 
 All of it or nothing: what is damaged, strange or of another version is dropped, and learned anew within minutes, but for the books, whose
-loss is said. Those apart, no time is in it, so that it holds on any clock; windows that need an unbroken run of samples are not in it,
+loss is said. Those apart, no time is in it that must hold on any clock; windows that need an unbroken run of samples are not in it,
 since a restart is a gap in them.
 """
 
@@ -15,6 +15,7 @@ from typing import Final
 
 from burstd.decide.boot_times import BOOTS, read_boots, write_boots
 from burstd.decide.capacity import TRIM_RANGE
+from burstd.decide.demand_record import DEMAND, read_demand, write_demand
 from burstd.decide.ledger import LEDGER, opened
 from burstd.decide.weight import LARGEST
 from burstd.model.cost import Ledger
@@ -52,6 +53,11 @@ def recall(snapshot: Snapshot) -> tuple[Memory, tuple[str, ...]]:
         if boots is None:
             strange.append(BOOTS)
         memory = replace(memory, boots=boots or {})
+    if DEMAND in learned:
+        demand = read_demand(learned[DEMAND])
+        if demand is None:
+            strange.append(DEMAND)
+        memory = replace(memory, demand=demand or memory.demand)
     told = [f'what the roster holds as learned by "{name}" cannot be read: it is dropped, and learned anew' for name in strange]
     if LEDGER in learned:
         ledger = opened(learned[LEDGER])
@@ -65,7 +71,7 @@ def recall(snapshot: Snapshot) -> tuple[Memory, tuple[str, ...]]:
 
 def lessons(memory: Memory) -> Mapping[str, str]:
     """What is worth storing now: by policy, what differs from what is stored by more than noise."""
-    return {**_weight(memory), **_boots(memory), **_books(memory)}
+    return {**_weight(memory), **_boots(memory), **_demand(memory), **_books(memory)}
 
 
 def _books(memory: Memory) -> Mapping[str, str]:
@@ -76,6 +82,12 @@ def _books(memory: Memory) -> Mapping[str, str]:
 def _boots(memory: Memory) -> Mapping[str, str]:
     text = write_boots(memory.boots)
     return {BOOTS: text} if memory.boots and (memory.stored or {}).get(BOOTS) != text else {}
+
+
+def _demand(memory: Memory) -> Mapping[str, str]:
+    demand = memory.demand
+    text = write_demand(demand) if demand.told is not None and demand.told == demand.minute else None
+    return {DEMAND: text} if text is not None and (memory.stored or {}).get(DEMAND) != text else {}
 
 
 def _weight(memory: Memory) -> Mapping[str, str]:

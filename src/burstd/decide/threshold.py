@@ -8,11 +8,10 @@ It needs nothing learned and always works. It only wishes; bounds, orders and pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from burstd.decide.fullness import Fullness
 from burstd.decide.signal import Signal
+from burstd.decide.situation import Situation, window
 from burstd.model.decision import Direction, Proposal
 from burstd.model.fleet import Cooldowns
 from burstd.model.policy import LoadPolicy
@@ -25,37 +24,6 @@ _QUEUE_STANDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What the policy looks at beside the signal.
-
-    Attributes:
-        in_service: instances that serve.
-        on_the_way: instances bought or being bought that do not serve yet.
-        last_join: when an instance last went into service; None: never.
-        core_rate: requests/s to the cores; None while unknown.
-        burst_rate: requests/s to the burst servers; None while unknown.
-        fullness: what HAProxy shows of it.
-    """
-
-    in_service: int
-    on_the_way: int
-    last_join: float | None
-    core_rate: float | None
-    burst_rate: float | None
-    fullness: Fullness = field(default_factory=Fullness)
-
-    @property
-    def has_room(self) -> bool:
-        """Instances stand in overflow backends and carry what spills over: another one would get nothing."""
-        return self.fullness.spills and self.in_service > 0 and self.fullness.carried_by(self.in_service)
-
-    @property
-    def current(self) -> int:
-        """Capacity in service and in flight."""
-        return self.in_service + self.on_the_way
-
-
-@dataclass(frozen=True, slots=True)
 class Timers:
     """The policy's part of the memory, brought up to this cycle."""
 
@@ -65,12 +33,25 @@ class Timers:
     proposals: tuple[tuple[float, int], ...]
 
 
+_STUBBORN = 180.0
+"""Seconds that the load must stand above, and that the last one to join must have served: three times the load average's own minute."""
+
+
 def propose(signal: Signal, situation: Situation, snapshot: Snapshot, policy: LoadPolicy) -> tuple[Proposal, Timers]:
     """The policy's wish and its timers for the next cycle."""
     wish = _raw_wish(signal, situation, policy)
     timers = _timers(signal, situation, policy, snapshot, wish)
     direction, count, reason = _Judgement(signal, situation, timers, policy, snapshot.cooldowns, snapshot.now).pass_it()
     return Proposal(SOURCE, direction, count, reason), timers
+
+
+def floor(proposal: Proposal, timers: Timers, situation: Situation, now: float) -> Proposal | None:
+    """What counts of the wish beside a policy that knows the demand: an overload that lasts though by that policy it cannot be one.
+
+    A load average is late: a minute or two after the cure it still stands above the threshold, and who buys for that must sell again.
+    """
+    since = max((each for each in (timers.above_since, situation.last_join) if each is not None), default=now)
+    return proposal if proposal.direction is Direction.OUT and now - since >= _STUBBORN else None
 
 
 def _timers(signal: Signal, situation: Situation, policy: LoadPolicy, snapshot: Snapshot, wish: int) -> Timers:
@@ -84,14 +65,8 @@ def _timers(signal: Signal, situation: Situation, policy: LoadPolicy, snapshot: 
         above_since=(now if memory.above_since is None else memory.above_since) if above else None,
         below_since=(now if memory.below_since is None else memory.below_since) if below else None,
         watched_since=now if memory.watched_since is None and signal.complete else memory.watched_since,
-        proposals=_window(memory.proposals, now, wish, policy.stabilization),
+        proposals=window(memory.proposals, now, wish, policy.stabilization),
     )
-
-
-def _window(proposals: Sequence[tuple[float, int]], now: float, wish: int, length: float) -> tuple[tuple[float, int], ...]:
-    """The window as falling maxima: a wish hides every earlier one that was not higher, so it stays as short as it can."""
-    kept = [(at, count) for at, count in proposals if at >= now - length and count > wish]
-    return (*kept, (now, wish))
 
 
 def _step(value: float, policy: LoadPolicy) -> int:

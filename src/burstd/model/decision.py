@@ -10,6 +10,7 @@ from burstd.model.boot import Boot
 from burstd.model.content import MirrorView
 from burstd.model.cost import Ledger, Outlay, Purse
 from burstd.model.database import DatabaseDecision, DatabaseMemory
+from burstd.model.demand import DemandMemory
 from burstd.model.gateway import ServerStatus
 from burstd.model.load import Sample
 
@@ -146,8 +147,8 @@ class Traffic:
 class Memory:
     """What deciding remembers between cycles.
 
-    Lost at a restart on purpose, so that every window starts in full again; but for what was learned (work, trim, weight), which has no
-    time in it and is stored in the roster (`burstd.decide.lessons`).
+    Lost at a restart on purpose, so that every window starts in full again; but for what was learned (work, trim, weight, boots,
+    demand), which is stored in the roster (`burstd.decide.lessons`).
 
     Attributes:
         samples: the last good sample by core server.
@@ -172,6 +173,7 @@ class Memory:
         mirror: what the last cycle knew of the content's mirror; None: nothing.
         database: of the database.
         ledger: the books.
+        demand: of the demand policy.
         new: this process has decided nothing yet, and the roster's times are an earlier one's.
         stored: what the roster holds of what was learned, as text by policy; None: this process has not read it yet.
     """
@@ -198,5 +200,6 @@ class Memory:
     mirror: MirrorView | None = None
     database: DatabaseMemory = field(default_factory=DatabaseMemory)
     ledger: Ledger = field(default_factory=Ledger)
+    demand: DemandMemory = field(default_factory=DemandMemory)
     new: bool = False
     stored: Mapping[str, str] | None = field(default_factory=dict)

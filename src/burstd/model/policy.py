@@ -87,11 +87,22 @@ class Step:
     count: int
 
 
+class Deciding(StrEnum):
+    """Who says how many instances the load needs."""
+
+    DEMAND = "demand"
+    """A forecast of the demand, with a margin; where the demand is not known, the threshold."""
+    THRESHOLD = "threshold"
+    """The article's: one more above a load average, one less below another."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPolicy:
-    """The threshold policy; loads in load units, times in seconds.
+    """When to grow and when to shrink; loads in load units, times in seconds.
 
     Attributes:
+        policy: who decides.
+        overload_price: what a minute of overload costs, in instance-minutes: it sets the margin of the demand policy.
         scale_out_above: the load at which a core server is full.
         scale_in_below: the load under which one instance less is considered.
         sustain: how long the load must stay above before it counts; 0: the crossing sample is enough.
@@ -108,6 +119,8 @@ class LoadPolicy:
         hold_useless: hold where more servers would not help.
     """
 
+    policy: Deciding = Deciding.DEMAND
+    overload_price: float = 12.0
     scale_out_above: float = 4.0
     scale_in_below: float = 2.0
     sustain: float = 0.0

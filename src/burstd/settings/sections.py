@@ -19,6 +19,7 @@ from burstd.model.policy import (
     ContentPolicy,
     CoreServer,
     DatabasePolicy,
+    Deciding,
     FleetPolicy,
     LoadPolicy,
     Mode,
@@ -82,6 +83,16 @@ class StepSettings(Section):
 class LoadSettings(Section):
     """When to grow and when to shrink, by the load average of the core servers."""
 
+    policy: Deciding = key(
+        _LOAD.policy,
+        "Who decides: demand (a forecast with a margin; where the demand cannot be known, the threshold) or threshold (the load alone).",
+    )
+    overload_price: v.Ratio = key(
+        _LOAD.overload_price,
+        "With policy = demand, what a minute of overload costs beside a minute of an instance: a higher price buys a wider margin.",
+        ge=1,
+        le=10_000,
+    )
     scale_out_above: v.LoadUnits = key(_LOAD.scale_out_above, "The load at which a core server is full.", gt=0)
     scale_in_below: v.LoadUnits = key(_LOAD.scale_in_below, "The load under which one instance less is considered.", ge=0)
     sustain: v.Seconds = key(_LOAD.sustain, "How long the load must stay above before it counts; 0: the crossing sample is enough.")
