@@ -145,6 +145,8 @@ def test_policies_stand_side_by_side_each_with_its_timeline(trace: Path, tmp_pat
         (("TRACE", "--boot", "soon"), '--boot soon: expected a time above 0 such as "40ms", "30s" or "1m30s"; write it with its unit'),
         (("TRACE", "--work", "0ms"), '--work 0ms: expected a time above 0 such as "40ms", "30s" or "1m30s"; write it with its unit'),
         (("TRACE", "--work", "xms"), "--work xms: expected a time above 0"),
+        (("TRACE", "--price", "nan"), "--price nan: expected a number; write one such as 0.25"),
+        (("TRACE", "--failures", "nan"), "--failures nan: expected a number; write one such as 0.25"),
         (("TRACE", "--interval", "nan"), "--interval nan: expected a time above 0"),
         (("TRACE", "--interval", "60s"), "--interval 60s: expected 40s at most, for burstd learns nothing from rarer looks; write 30s"),
         (("TRACE", "--plot", "out.gif"), "--plot out.gif: expected a name that ends in .svg, .png, .pdf; write for example out.svg"),

@@ -68,6 +68,10 @@ def test_the_head_says_that_the_values_are_load_averages(tmp_path: Path) -> None
             "week.csv, line 3: t_seconds = 60: expected a time after 60; sort the file by time, each time once",
         ),
         (
+            "t_seconds,load1\n1764500000000,1\n1764500060000,2\n",
+            "week.csv, line 2: t_seconds = 1.7645e+12: expected seconds, and these look like milliseconds; divide the column by 1000",
+        ),
+        (
             "t_seconds,load1\n0,1,2\n",
             "week.csv, line 2: expected two columns (t_seconds,load1), found 3; mend or remove the line",
         ),

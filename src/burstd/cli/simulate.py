@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,13 @@ _LONGEST_INTERVAL: Final = 40.0
 """Seconds over which burstd takes the damping out of a load average (`burstd.decide.traffic`): with rarer looks it cannot."""
 
 
+def _finite(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Neither infinite nor no number at all, which click takes for one."""
+    if value is not None and not math.isfinite(value):
+        raise AskOperator(f"{param.opts[0]} {value:g}: expected a number; write one such as 0.25")
+    return value
+
+
 @click.command(
     epilog=examples(
         "burstd simulate week.csv                                   what the settings' defaults would have done",
@@ -44,8 +52,16 @@ _LONGEST_INTERVAL: Final = 40.0
 @click.option("--cpus", type=click.IntRange(1, 1024), default=4, show_default=True, metavar="N", help="CPUs of every server.")
 @click.option("--work", default="40ms", show_default=True, metavar="TIME", help="CPU time that a request costs.")
 @click.option("--boot", default="60s..180s", show_default=True, metavar="A..B", help="Boot times, all between as likely.")
-@click.option("--failures", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="PART", help="Launches that fail, 0 to 1.")
-@click.option("--price", type=click.FloatRange(0), metavar="X", help="Of an instance-hour.  [default: the first pool's]")
+@click.option(
+    "--failures",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="PART",
+    callback=_finite,
+    help="Launches that fail, 0 to 1.",
+)
+@click.option("--price", type=click.FloatRange(0), metavar="X", callback=_finite, help="Of an instance-hour.  [default: the first pool's]")
 @click.option("--max", "maximum", type=click.IntRange(0, 1000), metavar="N", help="Most instances.  [default: the settings', else 10]")
 @click.option("--interval", default="30s", show_default=True, metavar="TIME", help="Between two cycles while nothing moves.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Another one draws other boot times.")

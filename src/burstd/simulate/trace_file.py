@@ -12,6 +12,8 @@ from burstd.simulate.trace import Kind, Trace
 
 TIME = "t_seconds"
 _FEWEST = 2
+_LATEST = 1e11
+"""Seconds since the epoch, in the year 5138: what is later was written in milliseconds."""
 _SHOWN = 40
 """Characters of a wrong value that are shown."""
 
@@ -50,6 +52,8 @@ def parse_trace(name: str, place: str, lines: Iterator[str]) -> Trace:
         at, value = (_number(where, column, text) for column, text in zip((TIME, kind), row, strict=True))
         if seconds and at <= seconds[-1]:
             raise AskOperator(f"{where}: {TIME} = {at:g}: expected a time after {seconds[-1]:g}; sort the file by time, each time once")
+        if at > _LATEST:
+            raise AskOperator(f"{where}: {TIME} = {at:g}: expected seconds, and these look like milliseconds; divide the column by 1000")
         if value < 0:
             raise AskOperator(f"{where}: {kind} = {value:g}: expected 0 or more; mend or remove the line")
         seconds.append(at)
