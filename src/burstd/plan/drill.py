@@ -48,8 +48,8 @@ def obstacle(snapshot: Snapshot, policy: Policy, pool: str | None) -> BurstdErro
         return Retry(f"drill: HAProxy cannot be read ({snapshot.gateway.text}); try again when it answers")
     if pool is not None and (why := outside(policy, pool)):
         return AskOperator(f"drill --pool {pool}: {why}; name another pool, or add its country to fleet.countries")
-    names = [each.name for each in policy.pools if pool in {None, each.name} and not outside(policy, each.name)]
-    bars = [barred(snapshot.pools.get(name), snapshot.now) for name in names]
+    names = [each.name for each in policy.pools if pool in {None, each.name}]
+    bars = [outside(policy, name) or barred(snapshot.pools.get(name), snapshot.now) for name in names]
     return Retry(f"drill: {'; '.join(bars)}") if all(bars) else None
 
 
