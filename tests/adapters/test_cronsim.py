@@ -80,6 +80,16 @@ def test_a_date_that_is_over_is_never_shown_again() -> None:
     assert [len(calendar.windows(eight + after)) for after in (-3600, 0, 3599, 3600, 365 * 86_400)] == [1, 1, 1, 0, 0]
 
 
+def test_a_schedule_is_over_once_its_last_date_has_closed_and_one_with_a_cron_never_is() -> None:
+    dates = ("2026-12-24 08:00", "2026-12-31 08:00")
+    schedules = [
+        Schedule("launch", None, "Europe/Oslo", 2, 3600, at=dates),
+        Schedule("sale", "0 8 * * *", "Europe/Oslo", 2, 3600, at=dates),
+    ]
+    last = datetime(2026, 12, 31, 8, tzinfo=OSLO).timestamp()
+    assert [list(CronCalendar(schedules).over(last + after)) for after in (-1, 3599, 3600)] == [[], [], ["launch"]]
+
+
 @pytest.mark.parametrize(("around", "hours"), [(SPRING, 23), (AUTUMN, 25)])
 def test_an_hourly_window_opens_once_in_every_real_hour(around: datetime, hours: int) -> None:
     windows = seen("0 * * * *", around, duration=3600)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from burstd.decide.queueing import mean_load
 from burstd.decide.signal import read_signal
-from burstd.decide.usefulness import doubt, restrain
+from burstd.decide.usefulness import doubt, full_since, restrain
 from burstd.model.decision import Direction, Doubt, Futility, Memory, Proposal, Traffic
 from burstd.model.fleet import Phase
 from burstd.model.gateway import GatewayView, ServerStatus
@@ -85,7 +85,7 @@ def doubted(
     seen = world(load=load, fleet=[BURST] if BURST.name in known.traffic else [])
     seen = replace(seen, cores={name: replace(each, cpus=cpus) for name, each in seen.cores.items()}, memory=known)  # type: ignore[arg-type]  # all are samples
     seen = replace(seen, gateway=view or seen.gateway)
-    return doubt(read_signal(seen, under), seen, under, known)[0]
+    return doubt(read_signal(seen, under), seen, under, known)
 
 
 def cause(*arguments: Any, **more: Any) -> Futility | None:
@@ -162,7 +162,9 @@ def test_thresholds_that_count_per_cpu_are_compared_per_cpu() -> None:
 
 def test_without_haproxy_or_without_a_history_nothing_is_doubted() -> None:
     seen = replace(world(load=9.0), gateway=AWAY)
-    assert doubt(read_signal(seen, policy()), seen, policy(), memory(gateway_full_since=NOW - 99)) == (None, NOW - 99)
+    known = memory(gateway_full_since=NOW - 99)
+    assert doubt(read_signal(seen, policy()), seen, policy(), known) is None
+    assert full_since(seen, known) == NOW - 99
     assert doubted(Memory()) is None
 
 
@@ -284,7 +286,7 @@ def test_counters_that_went_back_are_no_errors() -> None:
 def test_only_those_in_service_count() -> None:
     seen = world(load=9.0, fleet=[replace(BURST, phase=Phase.DRAINING)])
     known = memory(WELL, burst=SICK)
-    assert doubt(read_signal(seen, policy()), seen, policy(), known)[0] is None
+    assert doubt(read_signal(seen, policy()), seen, policy(), known) is None
 
 
 # ------------------------------------------------------------------------------------------------------------- what is held
@@ -294,21 +296,29 @@ WISHES = [Proposal("threshold", Direction.OUT, 3, "load 9.00 is above 4"), Propo
 WHY = Doubt(Futility.GATEWAY, "HAProxy itself is at its limit, 0% idle")
 
 
-def restrained(proposals: Iterable[Proposal], why: Doubt | None) -> list[Proposal]:
-    return list(restrain(proposals, why, 2))
-
-
 def test_every_wish_for_more_is_held_with_its_reason_and_the_doubt_whatever_its_source() -> None:
-    held = restrained(WISHES, WHY)
+    held, why = restrain(WISHES, lambda: WHY, 2)
     assert [(each.source, each.direction, each.count) for each in held] == [("threshold", Direction.HOLD, 2), ("demand", Direction.HOLD, 2)]
     assert held[1].reason == "demand 5.3 servers, but more servers would not help: HAProxy itself is at its limit, 0% idle"
+    assert why is WHY
+
+
+def test_a_wish_beside_it_that_is_none_for_more_is_left_as_it_is() -> None:
+    calm = Proposal("demand", Direction.IN, 1, "demand 0.3 servers")
+    assert restrain([WISHES[0], calm], lambda: WHY, 2)[0][1] is calm
 
 
 @pytest.mark.parametrize("direction", [Direction.HOLD, Direction.IN])
-def test_other_wishes_are_left_as_they_are(direction: Direction) -> None:
+def test_where_nobody_wishes_for_more_nothing_is_asked(direction: Direction) -> None:
+    def never() -> Doubt:
+        pytest.fail("it was asked")
+
     wish = Proposal("threshold", direction, 1, "load 1.00 is below 2")
-    assert restrained([wish], WHY) == [wish]
-    assert restrained(WISHES, None) == WISHES
+    assert restrain([wish], never, 2) == ((wish,), None)
+
+
+def test_without_a_doubt_all_stands() -> None:
+    assert restrain(WISHES, lambda: None, 2) == (tuple(WISHES), None)
 
 
 def test_an_instances_line_and_a_cores_are_read_with_all_that_is_open_and_failed() -> None:

@@ -89,7 +89,9 @@ def test_a_drill_there_is_refused_with_the_mend_and_one_anywhere_goes_where_it_m
     )
     assert obstacle(world(), abroad, None) is None
     barred = world(pools={"oslo": PoolState("oslo", 1, NOW + 60, "out of stock")})
-    assert isinstance(obstacle(barred, abroad, None), Retry)
+    both = obstacle(barred, abroad, None)
+    assert isinstance(both, Retry)
+    assert str(both) == ("drill: pool dublin is in US, outside of fleet.countries (NO, IE); pool oslo is barred for 60 s: out of stock")
     made = planned(replace(world(), orders=Orders(drill=DrillOrder(NOW, "anna"))), 0, abroad)
     assert bought(made) == ["oslo"]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from burstd.wiring.checks import Level, checks
 from tests.house.checkout import ROOT
 from tests.settings.written import MINIMAL, loaded, refused
 
@@ -122,3 +123,12 @@ def test_the_schedule_in_the_example_orders_nothing_until_it_is_taken_out_of_its
     assert loaded(tmp_path, example).schedule == ()
     (made,) = loaded(tmp_path, re.sub(r"^# (?=\[\[|\w+ = )", "", example, flags=re.MULTILINE)).schedule
     assert (made.name, made.zone, made.minimum) == ("sale", "UTC", 2)
+
+
+def test_check_tells_of_each_schedule_and_warns_of_one_whose_dates_are_over(tmp_path: Path) -> None:
+    gone = schedule(name="'launch'", cron="'none'", at="'2001-12-24 08:00'").removeprefix(MINIMAL)
+    look = dict(checks(loaded(tmp_path, schedule() + gone)))["the schedules"]
+    assert [(each.level, each.text) for each in look()] == [
+        (Level.OK, 'schedule "sale": 2 wanted at least while its windows are open'),
+        (Level.WARNING, 'schedule "launch": its last date is over, so it never opens again; write new ones, or take it out'),
+    ]

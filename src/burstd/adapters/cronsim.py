@@ -71,6 +71,14 @@ class CronCalendar:
             if opens_at - max(HORIZON, schedule.lead or 0.0) <= now < opens_at + schedule.duration
         ]
 
+    def over(self, now: float) -> Sequence[str]:
+        """The schedules that never open again: they have dates alone, and the last window of these has closed."""
+        return [
+            schedule.name
+            for schedule, _, dates in self._schedules
+            if schedule.cron is None and dates and max(dates) + schedule.duration <= now
+        ]
+
     def drill_due(self, now: float) -> float | None:
         """When the drills' schedule last opened, at `now` or before."""
         if self._drill is None:

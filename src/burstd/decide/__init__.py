@@ -24,7 +24,7 @@ from burstd.decide.signal import Signal, read_signal
 from burstd.decide.situation import Situation
 from burstd.decide.threshold import floor, propose
 from burstd.decide.traffic import remember
-from burstd.decide.usefulness import doubt, restrain
+from burstd.decide.usefulness import doubt, full_since, restrain
 from burstd.decide.weight import weigh
 from burstd.decide.workload import read_workload
 from burstd.model.database import DatabaseDecision
@@ -48,7 +48,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     signal = read_signal(snapshot, policy)
     traffic, process = remember(snapshot, policy)
     memory = replace(forget_ended(snapshot, policy), samples=signal.samples, traffic=traffic, process=process)
-    memory = replace(memory, boots=learn_boots(recalled.boots, snapshot, policy))
+    memory = replace(memory, boots=learn_boots(recalled.boots, snapshot, policy), gateway_full_since=full_since(snapshot, recalled))
     weighing = weigh(snapshot, policy, memory)
     wanted = [each for each in snapshot.fleet if not each.stands_by and not each.drill and each.name not in snapshot.orders.drains]
     situation = Situation(
@@ -70,9 +70,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     fallback, blind_since = fall_back(signal, snapshot, policy.fleet, situation.current)
     windows = due(snapshot, policy, memory)
     scheduled = keep_windows(windows, snapshot.now, situation.current)
-    why, gateway_full_since = doubt(signal, snapshot, policy, memory)
     asked = tuple(each for each in (demanded, by_load) if each is not None)
-    restrained = tuple(restrain(asked, why, situation.current))
+    restrained, held = restrain(asked, lambda: doubt(signal, snapshot, policy, memory), situation.current)
     wishes = (stand_in(signal, policy, situation.current), *restrained, fallback, scheduled)
     proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
@@ -88,7 +87,6 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         proposals=timers.proposals,
         cores_out=recalled.cores_out if isinstance(snapshot.gateway, Fault) else signal.out,
         windows=frozenset((each.name, each.opens_at) for each in windows),
-        gateway_full_since=gateway_full_since,
         core_lost_since=lost_since(signal, snapshot, policy),
         demand=demand,
         new=False,
@@ -114,7 +112,7 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         notes=(*notes, *told(recalled, memory, snapshot)),
         cores_out=signal.out,
         database=database,
-        held=why if restrained != asked else None,
+        held=held,
         outlay=outlay,
         purse=purse,
         warnings=warnings,

@@ -9,9 +9,8 @@ that somebody has declared: bounds, orders, schedules, a lost core, blindness.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from statistics import fmean
 from typing import Final
 
 from burstd.decide.queueing import mean_load, utilisation_at
@@ -53,37 +52,42 @@ _AT_EASE: Final = 0.8
 """Busier burst servers may err because they are too few."""
 
 
-def doubt(signal: Signal, snapshot: Snapshot, policy: Policy, memory: Memory) -> tuple[Doubt | None, float | None]:
-    """Why more servers would not help (None: they may), and since when HAProxy itself has been at its limit, for the memory.
+def full_since(snapshot: Snapshot, memory: Memory) -> float | None:
+    """Since when HAProxy itself has been at its limit; None: it is not. What was known stays while it cannot be read."""
+    known, view = memory.gateway_full_since, snapshot.gateway
+    if not isinstance(view, GatewayView):
+        return known
+    return (snapshot.now if known is None else known) if _limit_of(view) else None
+
+
+def doubt(signal: Signal, snapshot: Snapshot, policy: Policy, memory: Memory) -> Doubt | None:
+    """Why more servers would not help; None: they may.
 
     Args:
         signal: the load of this cycle.
         snapshot: the world as it was read.
         policy: the settings in force.
-        memory: with the traffic of this cycle, and what the last one knew.
+        memory: with the traffic of this cycle, and since when the gateway has been at its limit.
     """
-    view = snapshot.gateway
-    if not isinstance(view, GatewayView):
-        return None, memory.gateway_full_since
-    limit = _limit_of(view)
-    since = (snapshot.now if memory.gateway_full_since is None else memory.gateway_full_since) if limit else None
-    if not policy.load.hold_useless:
-        return None, since
+    view, since = snapshot.gateway, memory.gateway_full_since
+    if not isinstance(view, GatewayView) or not policy.load.hold_useless:
+        return None
     stands = since is not None and snapshot.now - since >= _STANDS
-    errors = _burst_errors(snapshot, policy, memory)
-    gateway = _at_its_limit(limit, view, policy, memory) if stands else None
-    return errors or gateway or _no_requests(signal, view, policy, memory), since
+    gateway = _at_its_limit(_limit_of(view), view, policy, memory) if stands else None
+    return _burst_errors(snapshot, policy, memory) or gateway or _no_requests(signal, view, policy, memory)
 
 
-def restrain(proposals: Iterable[Proposal], why: Doubt | None, current: int) -> Iterator[Proposal]:
-    """The wishes that the load has, with those for more held back where more would not help."""
-    for each in proposals:
-        if why is None or each.direction is not Direction.OUT:
-            yield each
-        else:
-            yield replace(
-                each, direction=Direction.HOLD, count=current, reason=f"{each.reason}, but more servers would not help: {why.text}"
-            )
+def restrain(wishes: Sequence[Proposal], why: Callable[[], Doubt | None], current: int) -> tuple[tuple[Proposal, ...], Doubt | None]:
+    """The wishes that the load has, with those for more held back where more would not help; and the doubt that held one back.
+
+    `why` is asked only where one wishes for more: most cycles do not, and it looks at a minute of everything.
+    """
+    doubted = why() if any(each.direction is Direction.OUT for each in wishes) else None
+    if doubted is None:
+        return tuple(wishes), None
+    text = f"but more servers would not help: {doubted.text}"
+    held = (replace(each, direction=Direction.HOLD, count=current, reason=f"{each.reason}, {text}") for each in wishes)
+    return tuple(new if old.direction is Direction.OUT else old for old, new in zip(wishes, held, strict=True)), doubted
 
 
 def _no_requests(signal: Signal, view: GatewayView, policy: Policy, memory: Memory) -> Doubt | None:
@@ -97,7 +101,7 @@ def _no_requests(signal: Signal, view: GatewayView, policy: Policy, memory: Memo
     histories = list(memory.traffic.values())
     if _waiting(view) or _grows(histories, backends):
         return None
-    requests = _TASKS_A_REQUEST * sum(fmean(point.open for point in history[-_LOOKS:]) for history in histories if history)
+    requests = _TASKS_A_REQUEST * sum(_mean_open(history[-_LOOKS:]) for history in histories if history)
     told = []
     for core in policy.cores:
         sample, history = signal.samples.get(core.name), memory.traffic.get(core.server, ())
@@ -116,6 +120,10 @@ def _no_requests(signal: Signal, view: GatewayView, policy: Policy, memory: Memo
             f"and the requests {requests:.1f}"
         )
     return Doubt(Futility.NOT_REQUESTS, "; ".join(told)) if told else None
+
+
+def _mean_open(points: History) -> float:
+    return sum(each.open for each in points) / len(points)
 
 
 def _used(history: History) -> float | None:
@@ -156,16 +164,15 @@ def _limit_of(view: GatewayView) -> str:
     """What HAProxy itself is short of, in words; empty where nothing, or where the requests inside wait for the servers rather."""
     if view.idle is not None and view.idle <= _SATURATED:
         return f"HAProxy itself is at its limit, {view.idle:.0%} idle"
-    inside = sum(row.sessions for _, row in view.lines)
     full = view.most_connections is not None and view.connections >= _TAKEN * view.most_connections
-    if full and inside <= view.connections / 2:
+    if full and sum(row.sessions for _, row in view.lines) <= view.connections / 2:
         return f"HAProxy itself is at its limit, with {view.connections} of {view.most_connections} connections"
     return ""
 
 
 def _at_its_limit(limit: str, view: GatewayView, policy: Policy, memory: Memory) -> Doubt | None:
     """The gateway is what is short, and not the servers: no request waits for one, and no core server's CPUs are full."""
-    if _waiting(view):
+    if not limit or _waiting(view):
         return None
     for history in (memory.traffic.get(core.server, ()) for core in policy.cores):
         used, cpus = _used(history), history[-1].cpus if history else None

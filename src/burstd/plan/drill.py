@@ -51,9 +51,12 @@ def obstacle(  # noqa: PLR0911 - one answer for each
         return Retry(f"drill: HAProxy cannot be read ({snapshot.gateway.text}); try again when it answers")
     if pool is not None and (why := outside(policy, pool)):
         return AskOperator(f"drill --pool {pool}: {why}; name another pool, or add its country to fleet.countries")
-    pools = [each for each in policy.pools if pool in {None, each.name} and not outside(policy, each.name)]
+    pools = [each for each in policy.pools if pool in {None, each.name}]
     dear = [purse.refusal(each.first_unit) if purse else "" for each in pools]
-    bars = [barred(snapshot.pools.get(each.name), snapshot.now) or why for each, why in zip(pools, dear, strict=True)]
+    bars = [
+        outside(policy, each.name) or barred(snapshot.pools.get(each.name), snapshot.now) or why
+        for each, why in zip(pools, dear, strict=True)
+    ]
     return Retry(f"drill: {'; '.join(dict.fromkeys(bars))}") if all(bars) else None
 
 

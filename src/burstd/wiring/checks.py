@@ -34,7 +34,7 @@ from burstd.model.replication import Server, ServerView
 from burstd.settings import Settings
 from burstd.settings.pools import PoolSettings
 from burstd.settings.sections import CoreSettings
-from burstd.wiring import cloud_pool, gateway_of, load_of
+from burstd.wiring import calendar_of, cloud_pool, gateway_of, load_of
 from burstd.wiring.database import database_of, hosts_of
 from burstd.wiring.mirror import look_at_mirror
 from burstd.wiring.weights import look_at_weights
@@ -56,7 +56,7 @@ class Finding:
     """One thing looked at.
 
     Attributes:
-        part: "settings", "state", "haproxy", "core", "pool", "budget", "content", "database", "control" or "metrics".
+        part: "settings", "state", "haproxy", "core", "pool", "budget", "content", "database", "schedule", "control" or "metrics".
         text: one line; where it is not ok, with the mend.
         down: it failed because a peer is down, and nobody need mend anything here.
     """
@@ -89,6 +89,8 @@ def checks(settings: Settings) -> Iterator[tuple[str, Check]]:
         yield "the content's core server", partial(_content, settings)
     if settings.database.primary is not None:
         yield "the database", partial(_database, settings)
+    if settings.schedule:
+        yield "the schedules", partial(_schedules, settings)
     yield "the control socket", partial(_control, settings)
     yield "the metrics address", partial(_metrics, settings)
 
@@ -313,6 +315,17 @@ def _server(host: Host, view: ServerView) -> Finding:
     if is_replica and not view.restricted:
         return _warning("database", f"{told}; it takes writes: write read_only = 1 in its file, and SET GLOBAL read_only = 1")
     return _ok("database", told)
+
+
+def _schedules(settings: Settings) -> Iterator[Finding]:
+    over = calendar_of(settings).over(SystemClock().now())
+    for each in settings.schedule:
+        if each.name in over:
+            yield _warning(
+                "schedule", f'schedule "{each.name}": its last date is over, so it never opens again; write new ones, or take it out'
+            )
+        else:
+            yield _ok("schedule", f'schedule "{each.name}": {each.minimum} wanted at least while its windows are open')
 
 
 def _control(settings: Settings) -> Iterator[Finding]:
