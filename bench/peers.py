@@ -9,6 +9,8 @@ whole fleet, the cores included, which are its minimum. An instance that they se
 - AWS, "Target tracking scaling policies for Amazon EC2 Auto Scaling": minutes of CloudWatch; out after 3 minutes above the target, in
   proportion; in after 15 minutes below 90 % of it, never while instances warm up (300 s).
 - AWS, "Step and simple scaling policies": the document's own example, by parts of the capacity; alarms over 2 minutes, the same warm-up.
+- burstd's policy `demand` itself, on the exact demand: so that it can be compared with them at their own overload, under the same
+  conditions and in seconds. What burstd really does is measured by its real cycle (bench/elasticity).
 - HashiCorp, "Nomad Autoscaler: target value strategy": count x metric / target over the last minute, a threshold of 1 %, a cooldown of
   5 minutes.
 """
@@ -19,17 +21,29 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Protocol
 
-from burstd.simulate import Moment, Trace, WorldSpec
+from burstd.simulate import Moment, Trace, WorldSpec, policy_for
 
+from burstd.decide.demand import follow
 from burstd.decide.queueing import utilisation_at
+from burstd.decide.signal import Signal
+from burstd.decide.situation import Situation
+from burstd.decide.workload import Workload
+from burstd.model.decision import Memory
+from burstd.model.demand import DemandMemory
+from burstd.model.faults import Fault, FaultKind
+from burstd.model.fleet import Cooldowns
+from burstd.model.policy import Policy
+from burstd.model.snapshot import Snapshot
 
 STEP = 15.0
 """Seconds of a step: the Kubernetes controller's own, and a quarter of a minute of CloudWatch."""
 _SLACK = 1e-9
+NOTHING = Fault("haproxy", FaultKind.UNREACHABLE, "there is none")
+CALM = Signal(0.0, 0.0, complete=True, missing=(), samples={})
 
 
 @dataclass(frozen=True)
@@ -39,12 +53,14 @@ class Sight:
     Attributes:
         now: seconds.
         utilisation: mean over the servers in service, 0..1.
+        demand: in servers, exactly; for burstd's own policy, which reads it off the requests.
         serving: servers in service, cores included.
         total: with those that boot.
     """
 
     now: float
     utilisation: float
+    demand: float
     serving: int
     total: int
 
@@ -179,6 +195,34 @@ class Nomad:
         return wish
 
 
+@dataclass
+class Burstd:
+    """The policy `demand`, with its stabilization of 300 s."""
+
+    policy: Policy
+    world: WorldSpec
+    _memory: DemandMemory = field(default_factory=DemandMemory)
+    _out: float = -math.inf
+
+    def wanted(self, sight: Sight) -> int:
+        """The pure policy, without a cycle around it."""
+        workload = Workload(sight.demand, self.world.cores)
+        situation = Situation(sight.serving - self.world.cores, sight.total - sight.serving, None, None, None)
+        snapshot = Snapshot(
+            sight.now,
+            (),
+            {},
+            NOTHING,
+            memory=Memory(demand=self._memory, watched_since=-math.inf),
+            cooldowns=Cooldowns(scale_out=self._out),
+        )
+        proposal, self._memory = follow(workload, CALM, situation, snapshot, self.policy)
+        count = situation.current if proposal is None else proposal.count
+        if count > situation.current:
+            self._out = sight.now
+        return self.world.cores + count
+
+
 def sweep() -> Iterator[tuple[str, Callable[[], Peer]]]:
     """Each peer with its defaults and with its main knob moved, by name."""
     for percent in (50, 60, 65, 70, 75, 80):
@@ -190,6 +234,16 @@ def sweep() -> Iterator[tuple[str, Callable[[], Peer]]]:
         yield f"AWS step scaling around {percent} %", lambda percent=percent: StepScaling(percent / 100)
     for percent in (50, 60, 70, 80):
         yield f"nomad target-value {percent} %", lambda percent=percent: Nomad(percent / 100)
+
+
+PRICES = (2.0, 4.0, 8.0, 12.0, 20.0, 40.0, 80.0)
+"""`load.overload_price`, from the cheapest that makes sense to one that hardly ever overloads."""
+
+
+def ours(price: float, world: WorldSpec) -> Burstd:
+    """The policy `demand` with that price."""
+    policy = policy_for(world, "demand")
+    return Burstd(replace(policy, load=replace(policy.load, overload_price=price)), world)
 
 
 def play(peer: Peer, trace: Trace, world: WorldSpec, seed: int) -> list[Moment]:
@@ -204,7 +258,7 @@ def play(peer: Peer, trace: Trace, world: WorldSpec, seed: int) -> list[Moment]:
         boots = [due for due in boots if due > now]
         demand = trace.at(trace.begin + now) / world.capacity
         ready = world.cores + serving
-        sight = Sight(now, min(1.0, demand * full / ready), ready, ready + len(boots))
+        sight = Sight(now, min(1.0, demand * full / ready), demand, ready, ready + len(boots))
         wanted = max(0, min(world.maximum, peer.wanted(sight) - world.cores))
         launched = max(0, wanted - serving - len(boots))
         boots += [now + lots.uniform(*world.boot) for _ in range(launched)]
