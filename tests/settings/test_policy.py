@@ -14,6 +14,7 @@ from burstd.model.policy import (
     ContentPolicy,
     CoreServer,
     DatabasePolicy,
+    Deciding,
     FleetPolicy,
     LoadPolicy,
     Mode,
@@ -47,6 +48,8 @@ backoff_max = "1h"
 countries = ["NO", "IE"]
 
 [load]
+policy = "threshold"
+overload_price = 20
 scale_out_above = 5.0
 scale_in_below = 1.5
 sustain = 10
@@ -122,7 +125,7 @@ EXPECTED = Policy(
         countries=("NO", "IE"),
     ),
     load=LoadPolicy(
-        5.0, 1.5, 10.0, 130.0, 61.0, 122.0, 302.0, 34.0, Aggregate.MAX, per_cpu=True,
+        Deciding.THRESHOLD, 20.0, 5.0, 1.5, 10.0, 130.0, 61.0, 122.0, 302.0, 34.0, Aggregate.MAX, per_cpu=True,
         steps=(Step(1.5, 2), Step(2.0, 3)), stale_after=21.0, absurd_above=1000.0, hold_useless=False,
     ),
     cores=(CoreServer("core-1", "http://10.0.0.5:9100/metrics", "web-1"),),
@@ -174,7 +177,18 @@ def test_the_standby_arrives_in_the_policy(tmp_path: Path) -> None:
 
 def test_no_part_of_the_policy_is_forgotten_here() -> None:
     parts = {name for name, each in vars(model).items() if isinstance(each, type) and each.__module__ == model.__name__}
-    parts_here = {"Aggregate", "CoreServer", "FleetPolicy", "Step", "LoadPolicy", "Mode", "BackendPolicy", "RoutingPolicy", "PoolPolicy"}
+    parts_here = {
+        "Aggregate",
+        "Deciding",
+        "CoreServer",
+        "FleetPolicy",
+        "Step",
+        "LoadPolicy",
+        "Mode",
+        "BackendPolicy",
+        "RoutingPolicy",
+        "PoolPolicy",
+    }
     assert parts == {*parts_here, "ContentPolicy", "DatabasePolicy", "Policy"}
 
 

@@ -16,6 +16,7 @@ from burstd.model.fleet import Pause, Phase
 from burstd.model.gateway import AdminState
 from burstd.model.orders import DrainInstance, ScaleAuto, ScaleTo, SetPause
 from burstd.model.plans import CallCloud, RecordLearned
+from burstd.model.policy import Deciding
 from burstd.model.window import Window
 from tests.given import CORES, policy
 from tests.theatre import STEP, Theatre
@@ -463,7 +464,7 @@ def test_a_damaged_text_of_what_was_learned_is_said_once_and_replaced() -> None:
 
 
 def test_what_could_not_be_stored_of_what_was_learned_is_stored_later_and_in_a_calm_nothing_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    site = Theatre(under=policy(routing={"burst_weight": None}))
+    site = Theatre(under=policy(load={"policy": Deciding.THRESHOLD}, routing={"burst_weight": None}))
 
     def full(*_: object) -> None:
         raise Unreachable("the disk is full")

@@ -14,7 +14,7 @@ from typing import Final
 
 from burstd.decide.boot_times import boot_time
 from burstd.decide.forecast import LEADS, MINUTE, averaged, expected, learn, outlook
-from burstd.decide.margin import margin
+from burstd.decide.margin import margin, scatter
 from burstd.decide.signal import Signal
 from burstd.decide.situation import Situation, window
 from burstd.decide.workload import Workload
@@ -34,6 +34,14 @@ _HESITATE: Final = 0.4
 """What is there is kept while it is needed once in `overload_price` minutes; one more is launched only where it is needed once in this
 part of that. What is launched stays for a quarter of an hour and holds all others there so long, so it must be worth more than what is
 kept; and when something is launched it is as much as would be kept, so that the next launch is not a minute later."""
+_CARRY_OUT: Final = 60.0
+"""Seconds for which a launch that was decided is carried through: a cycle launches `fleet.max_step` and no more, and the next one
+shall not haggle."""
+_LASTS: Final = 2
+"""Minutes that a jump must have lasted to be taken for a change, whatever the forecast has learned of jumps: a site whose small ones
+pass by themselves must not wait for a large one to do so."""
+_BEYOND: Final = 3.0
+"""Mean errors by which a jump must stand out of the average."""
 TELL: Final = 10
 """Minutes between two writes of what was learned: a restart loses no more than that, and the disk is left alone."""
 _GAP: Final = 3
@@ -74,8 +82,12 @@ def follow(
     wishes = window(memory.wishes, now, need.wanted, policy.load.stabilization)
     memory = replace(memory, wishes=wishes, known_at=now)
     told = _told(workload, need, situation)
-    if need.urgent > current:
-        return Proposal(SOURCE, Direction.OUT, need.wanted, f"{told}: launch {need.wanted - current}"), memory
+    begun = memory.aim if now - memory.aimed_at <= _CARRY_OUT else 0
+    if need.urgent > current or begun > current:
+        aim = max(need.wanted, begun)
+        aimed_at = now if need.wanted >= begun else memory.aimed_at
+        memory = replace(memory, aim=aim, aimed_at=aimed_at)
+        return Proposal(SOURCE, Direction.OUT, aim, f"{told}: launch {aim - current}"), memory
     if need.wanted >= current:
         spare = f", but {need.urgent} {'is' if need.urgent == 1 else 'are'} urgent" if need.wanted > current else ""
         return Proposal(SOURCE, Direction.HOLD, current, told + spare), memory
@@ -109,7 +121,7 @@ def observe(memory: DemandMemory, workload: Workload, now: float, seconds: float
     if memory.minute is None or memory.averages is None or minute - memory.minute > _GAP or minute < memory.minute:
         averages = (workload.demand,) * 3
         begun = replace(outlook_, awaited=())
-        return replace(memory, minute=minute, total=workload.demand, readings=1, averages=averages, outlook=begun, told=None)
+        return replace(memory, minute=minute, total=workload.demand, readings=1, latest=(), averages=averages, outlook=begun, told=None)
     if minute == memory.minute:
         return replace(memory, total=memory.total + workload.demand, readings=memory.readings + 1, outlook=outlook_)
     mean, passed = memory.total / memory.readings, minute - memory.minute
@@ -119,6 +131,7 @@ def observe(memory: DemandMemory, workload: Workload, now: float, seconds: float
         minute=minute,
         total=workload.demand,
         readings=1,
+        latest=(*memory.latest, mean)[-_LASTS:],
         averages=averages,
         outlook=learn(outlook_, minute - 1, (mean, *averages)),
         told=minute if memory.told is None or minute - memory.told >= TELL else memory.told,
@@ -132,6 +145,9 @@ def reckon(memory: DemandMemory, workload: Workload, now: float, policy: Policy)
         wanted = _whole(workload.demand, workload, policy)
         return Need(workload.demand, 0.0, 0.0, wanted, wanted)
     ahead = expected(outlook_, averages, workload.demand, now - math.floor(now / MINUTE) * MINUTE)
+    lasting = min(workload.demand, *memory.latest) if len(memory.latest) == _LASTS else 0.0
+    if lasting > averages[0] * (1 + _BEYOND * scatter(outlook_)):
+        ahead = max(ahead, lasting)
     added, urgent = (margin(outlook_, covered(each)) for each in (price, _HESITATE * price))
     wanted, urgently = (_whole(ahead * (1 + each), workload, policy) for each in (added, urgent))
     return Need(ahead, outlook_.lead * MINUTE, added, wanted, urgently)

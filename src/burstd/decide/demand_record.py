@@ -58,7 +58,7 @@ def _read(found: dict[str, Any]) -> DemandMemory:
         ValueError: a figure is missing, or harmful.
     """
     lead, minute = found["lead"], found["minute"]
-    if not (isinstance(lead, int) and LEADS[0] <= lead <= LEADS[1] and isinstance(minute, int)):
+    if not (type(lead) is int and LEADS[0] <= lead <= LEADS[1] and type(minute) is int):
         raise ValueError(lead)
     first, second, third, fourth = (_four(row) for row in found["spread"])
     fresh, lasting = _numbers(found["scatter"], 2, least=0.0)

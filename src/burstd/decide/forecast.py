@@ -23,7 +23,7 @@ LEADS: Final = (1, 10)
 """Minutes ahead, at least and at most: further ahead a boot would be longer than its deadline."""
 _BEGIN: Final[Features] = (0.6, 0.3, 0.1, 0.0)
 """The weights before anything is learned."""
-_OPEN: Final = 0.1
+_OPEN: Final = 0.3
 """How uncertain these are: some hours of traffic outweigh them."""
 _FORGET: Final = 1 - 1 / 4000
 """What a minute leaves of the weight of those before it: half of what is learned is of the last two days."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -59,9 +60,12 @@ class DemandMemory:
         minute: which minute runs, counted from the epoch of the daemon's timeline; None: nothing was seen yet.
         total: sum of the demand's readings in it, in servers.
         readings: how many these are.
+        latest: means of the last two minutes that have ended, oldest first.
         averages: moving averages at the end of the last minute, from the quickest to the slowest; None before the first.
         outlook: None before the first minute has ended.
         wishes: (time, count) of what was wanted within the stabilization window, as falling maxima, oldest first.
+        aim: instances that were last decided to be launched up to.
+        aimed_at: when that was.
         known_at: when the demand was last known.
         told: the minute whose end was last worth a write to the roster; None: none yet.
     """
@@ -69,8 +73,11 @@ class DemandMemory:
     minute: int | None = None
     total: float = 0.0
     readings: int = 0
+    latest: tuple[float, ...] = ()
     averages: tuple[float, float, float] | None = None
     outlook: Outlook | None = None
     wishes: tuple[tuple[float, int], ...] = field(default=())
+    aim: int = 0
+    aimed_at: float = -math.inf
     known_at: float | None = None
     told: int | None = None

@@ -1,0 +1,131 @@
+"""The demand a few minutes ahead, and by how much that may be wrong."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from burstd.decide.forecast import LEAST, WINDOWS, averaged, expected, learn, outlook
+from burstd.decide.margin import BINS, margin, scatter
+from burstd.model.demand import Outlook
+
+Averages = tuple[float, float, float]
+
+
+def lived(demands: Iterable[float], lead: int = 2) -> tuple[Outlook, Averages]:
+    """The forecast after these minutes, and the averages."""
+    learned, averages = outlook(lead), None
+    for minute, demand in enumerate(demands):
+        averages = (demand,) * 3 if averages is None else averaged(averages, demand, 60.0)
+        learned = learn(learned, minute, (demand, *averages))
+    assert averages is not None
+    return learned, averages
+
+
+def off(shape: Callable[[float], float], minutes: int, lead: int) -> float:
+    """Mean relative error over the last hour."""
+    learned, averages = lived([shape(minute) for minute in range(minutes)], lead)
+    errors = []
+    for minute in range(minutes, minutes + 60):
+        averages = averaged(averages, shape(minute), 60.0)
+        learned = learn(learned, minute, (shape(minute), *averages))
+        errors.append(abs(expected(learned, averages, shape(minute), 0.0) / shape(minute + lead) - 1))
+    return sum(errors) / len(errors)
+
+
+def test_an_average_follows_by_its_time_constant_whatever_the_step() -> None:
+    once = averaged((0.0, 0.0, 0.0), 1.0, 600.0)
+    assert once == pytest.approx([1 - math.exp(-600 / window) for window in WINDOWS])
+    steps = (0.0, 0.0, 0.0)
+    for _ in range(60):
+        steps = averaged(steps, 1.0, 10.0)
+    assert steps == pytest.approx(once)
+
+
+def test_a_steady_demand_is_expected_to_stay() -> None:
+    learned, averages = lived([3.0] * 300)
+    assert expected(learned, averages, 3.0, 0.0) == pytest.approx(3.0, rel=0.001)
+
+
+def test_a_slow_wave_is_foreseen_better_than_by_its_last_value() -> None:
+    def wave(minute: float) -> float:
+        return 3 + math.sin(minute / 60)
+
+    last = sum(abs(wave(minute) / wave(minute + 5) - 1) for minute in range(2700, 2760)) / 60
+    assert off(wave, 2700, 5) < 0.7 * last
+
+
+def test_what_only_scatters_is_expected_near_its_mean() -> None:
+    lots = random.Random(2)
+    learned, averages = lived([lots.uniform(1, 3) for _ in range(1000)])
+    assert 1.8 < expected(learned, averages, 1.0, 0.0) < 2.2
+    assert 1.8 < expected(learned, averages, 3.0, 0.0) < 2.2
+
+
+def test_no_forecast_leaves_what_was_seen_of_late_far_behind() -> None:
+    wild = replace(outlook(2), terms=(9.0, 9.0, 9.0, 9.0))
+    assert expected(wild, (1.0, 1.0, 1.0), 1.5, 0.0) == 3.0
+    assert expected(replace(wild, terms=(-9.0, 0.0, 0.0, 0.0)), (1.0, 1.0, 1.0), 1.5, 0.0) == pytest.approx(0.15)
+    assert expected(outlook(2), (0.0, 0.0, 0.0), 0.0, 0.0) == LEAST
+
+
+def test_a_forecast_whose_minute_was_not_seen_teaches_nothing() -> None:
+    learned, averages = lived([1.0] * 10)
+    later = learn(learned, 30, (5.0, *averages))
+    assert (later.terms, later.errors, later.fresh) == (learned.terms, learned.errors, learned.fresh)
+    assert [each.minute for each in later.awaited] == [30]
+
+
+def test_a_quiet_week_leaves_the_forecast_able_to_learn_and_sane() -> None:
+    learned, _ = lived([0.0] * 10_000)
+    assert all(math.isfinite(each) for row in learned.spread for each in row)
+    assert sum(row[place] for place, row in enumerate(learned.spread)) <= 1000.0
+
+
+@pytest.mark.parametrize("part", [0.7, 0.8, 0.9])
+def test_the_margin_covers_the_part_of_the_errors_that_it_is_asked_for(part: float) -> None:
+    lots = random.Random(3)
+    demands = [math.exp(lots.gauss(0, 0.2)) for _ in range(3000)]
+    learned, averages = lived(demands[:2000])
+    covered = 0
+    for minute in range(2000, 2990):
+        averages = averaged(averages, demands[minute], 60.0)
+        learned = learn(learned, minute, (demands[minute], *averages))
+        covered += demands[minute + 2] <= expected(learned, averages, demands[minute], 0.0) * (1 + margin(learned, part))
+    assert covered / 990 == pytest.approx(part, abs=0.05)
+
+
+def test_the_margin_is_wider_in_a_storm_and_narrow_again_after_it() -> None:
+    lots = random.Random(4)
+    calm = [2.0 + lots.uniform(-0.02, 0.02) for _ in range(800)]
+    storm = [lots.uniform(1, 4) for _ in range(60)]
+    before, during, after = (margin(lived(demands)[0], 0.9) for demands in (calm, calm + storm, calm + storm + calm[:600]))
+    assert before < 0.1
+    assert during > 3 * before
+    assert after < during / 2
+
+
+def test_the_margin_is_never_negative_and_never_beyond_reason() -> None:
+    learned = outlook(2)
+    assert margin(learned, 0.0) == 0.0
+    wild = replace(learned, errors=(0.0,) * (BINS - 1) + (5.0,), fresh=0.5, lasting=0.5)
+    assert margin(wild, 0.99) == pytest.approx(math.expm1(3))
+    assert margin(replace(learned, errors=(1.0,) + (0.0,) * (BINS - 1)), 1.0) == 0.0
+    assert margin(replace(learned, errors=(0.0,) * BINS), 0.9) == 0.0
+    assert scatter(replace(learned, fresh=0.0, lasting=0.0)) == 0.01
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=80), st.integers(1, 10), st.floats(0, 1))
+@settings(deadline=None, max_examples=80)
+def test_whatever_came_the_forecast_and_its_margin_are_finite(demands: list[float], lead: int, part: float) -> None:
+    learned, averages = lived(demands, lead)
+    ahead = expected(learned, averages, demands[-1], 30.0)
+    assert LEAST <= ahead < math.inf
+    assert 0 <= margin(learned, part) < math.inf
+    assert len(learned.awaited) <= lead
