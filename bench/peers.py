@@ -25,8 +25,6 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Protocol
 
-from burstd.simulate import Moment, Trace, WorldSpec, policy_for
-
 from burstd.decide.demand import follow
 from burstd.decide.queueing import utilisation_at
 from burstd.decide.signal import Signal
@@ -38,6 +36,7 @@ from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Cooldowns
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
+from burstd.simulate import Moment, Trace, WorldSpec, policy_for
 
 STEP = 15.0
 """Seconds of a step: the Kubernetes controller's own, and a quarter of a minute of CloudWatch."""

@@ -112,7 +112,7 @@ class DatabaseSite:
         self.secret.write_text(f"{PASSWORD}\n")
         self.settings: dict[str, dict[str, Any]] = {
             "fleet": {"state_dir": "state", "poll_interval": 0.2, "max": 0},
-            "load": {"deadline": 1, "scale_out_above": 1000},
+            "load": {"policy": "threshold", "deadline": 1, "scale_out_above": 1000},
             "haproxy": {"socket": str(proxy.socket)},
             "database": {
                 "primary": servers.primary.host,

@@ -44,7 +44,7 @@ class Site:
         self.client = Client(str(folder / "control.sock"))
         self.settings: Document = {
             "fleet": {"state_dir": "state", "poll_interval": 0.2},
-            "load": {"deadline": 1, "scale_out_above": 1000},  # whatever load this machine has, orders alone scale
+            "load": {"policy": "threshold", "deadline": 1, "scale_out_above": 1000},  # whatever load this machine has, orders alone scale
             "haproxy": {"socket": str(proxy.socket), "config_file": str(proxy.config), "check_interval": 0.2},
             "core": [{"name": core.name, "exporter": exporter} for core in cores],
             "pool": [

@@ -49,7 +49,7 @@ def test_the_minimum_and_the_fallback_mean_instances_in_service() -> None:
 
 def test_the_weight_is_right_in_the_very_cycle_in_which_a_standby_goes_into_service() -> None:
     serving, standby = member(1), member(2, Phase.STANDBY)
-    site = Site(serving, standby, under=policy(routing={"burst_weight": None}, fleet={"standby": 1}))
+    site = Site(serving, standby, under=policy(load={"hold_useless": False}, routing={"burst_weight": None}, fleet={"standby": 1}))
     site.watch(60, core=75, burst=40)
     site.load = 9.0
     overload = site.snapshot()

@@ -112,8 +112,8 @@ def test_what_was_spent_survives_kills() -> None:
 def test_the_books_agree_with_the_cloud_over_kills_between_any_two_port_calls(seed: int) -> None:
     random = Random(seed)
     storm = Storm(MemoryPool("dublin", capacity=9, boot=12.0, call=3.0), maximum=3)
-    pool = replace(storm.policy.pools[0], price=HOUR, currency="EUR")  # a second costs 1 EUR
-    storm.policy = replace(storm.policy, pools=(pool,))
+    pools = tuple(replace(each, price=HOUR, currency="EUR") for each in storm.policy.pools)  # a second costs 1 EUR
+    storm.policy = replace(storm.policy, pools=pools)
     storm.restart()
     for _ in range(80):
         storm.set_load(random.choice((0.1, 0.1, 5.0, 9.0)))
@@ -134,8 +134,8 @@ def test_the_books_agree_with_the_cloud_over_kills_between_any_two_port_calls(se
 def test_no_storm_passes_a_budget() -> None:
     random = Random(7)
     storm = Storm(MemoryPool("dublin", capacity=9, boot=12.0, call=3.0), maximum=3, max_step=2, standby=1)
-    pool = replace(storm.policy.pools[0], price=0.36, currency="EUR", billing=Billing.HOUR)
-    storm.policy = replace(storm.policy, pools=(pool,), budget=BudgetPolicy("EUR", day_hard=1.5))
+    pools = tuple(replace(each, price=0.36, currency="EUR", billing=Billing.HOUR) for each in storm.policy.pools)
+    storm.policy = replace(storm.policy, pools=pools, budget=BudgetPolicy("EUR", day_hard=1.5))
     storm.restart()
     for _ in range(150):
         storm.set_load(random.choice((0.1, 5.0, 9.0)))

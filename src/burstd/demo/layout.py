@@ -156,6 +156,7 @@ minimum_lifetime = "10s"
 drain_deadline = "10s"
 
 [load]
+policy = "threshold" # nobody is patient enough to watch a quarter of an hour without a scale-in
 scale_out_above = {THRESHOLD}
 scale_in_below = 3
 steps = [{{ ratio = 1.0, count = 2 }}] # two at a time: the rise is steep
