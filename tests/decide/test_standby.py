@@ -9,12 +9,17 @@ import pytest
 from burstd.model.decision import Direction
 from burstd.model.fleet import Orders, Override, Pause, Phase
 from burstd.model.gateway import GatewayView
+from burstd.model.policy import Deciding
 from tests.decide.test_weight import Site
 from tests.given import decided, member, policy, standby_row, world
 from tests.turns import NOW
 
 ONE = policy(fleet={"standby": 1})
 READY = member(1, Phase.STANDBY)
+
+
+BY_LOAD = {"policy": Deciding.THRESHOLD, "hold_useless": False}
+"""The threshold alone asks for more, whatever the CPUs say."""
 
 
 def test_a_standby_and_one_that_is_to_stand_by_are_not_in_service() -> None:
@@ -49,7 +54,7 @@ def test_the_minimum_and_the_fallback_mean_instances_in_service() -> None:
 
 def test_the_weight_is_right_in_the_very_cycle_in_which_a_standby_goes_into_service() -> None:
     serving, standby = member(1), member(2, Phase.STANDBY)
-    site = Site(serving, standby, under=policy(load={"hold_useless": False}, routing={"burst_weight": None}, fleet={"standby": 1}))
+    site = Site(serving, standby, under=policy(load=BY_LOAD, routing={"burst_weight": None}, fleet={"standby": 1}))
     site.watch(60, core=75, burst=40)
     site.load = 9.0
     overload = site.snapshot()

@@ -87,7 +87,10 @@ def test_what_is_declared_is_bought_during_a_backup_all_the_same() -> None:
 
 
 def test_burst_servers_of_a_broken_image_are_not_multiplied_and_are_once_they_are_mended() -> None:
-    plant = Plant(lambda seconds: 60.0 if seconds < 100 else 170.0, policy(load={"policy": Deciding.THRESHOLD, "cooldown_out": 60.0}, fleet={"maximum": 4}))
+    plant = Plant(
+        lambda seconds: 60.0 if seconds < 100 else 170.0,
+        policy(load={"policy": Deciding.THRESHOLD, "cooldown_out": 60.0}, fleet={"maximum": 4}),
+    )
 
     def err(part: float) -> None:
         for line in plant.gateway.servers.values():
