@@ -114,7 +114,7 @@ def test_the_settings_give_what_the_command_line_leaves_open(trace: Path, settin
     assert document(trace, "--config", settings, "--max", 2, "--price", 1)["world"]["maximum"] == 2
 
 
-def test_policies_stand_side_by_side_each_with_its_timeline(trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_policies_stand_side_by_side_each_with_its_timeline(trace: Path, tmp_path: Path) -> None:
     told = ask(trace, "--policy", "threshold", "--timeline", tmp_path / "out.csv", "--plot", tmp_path / "out.svg")
     assert (told.exit_code, told.stderr) == (0, "")
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
@@ -122,13 +122,11 @@ def test_policies_stand_side_by_side_each_with_its_timeline(trace: Path, tmp_pat
     assert max(int(row["in_service"]) for row in rows) >= 1
     assert "policy threshold: overloaded" in (tmp_path / "out.svg").read_text()
     assert f"picture: {tmp_path / 'out.svg'}" in told.stdout
-    monkeypatch.setattr("burstd.simulate.policy_names", lambda: ("threshold", "other"))
-    monkeypatch.setattr("burstd.simulate.policies.policy_names", lambda: ("threshold", "other"))
-    monkeypatch.setattr("burstd.simulate.policies._load_policy", lambda load, _name: load)
-    both = ask(trace, "--policy", "threshold, other,threshold", "--timeline", tmp_path / "two.csv", "--json")
-    assert [each["policy"] for each in json.loads(both.stdout)["runs"]] == ["threshold", "other"]
-    assert (tmp_path / "two-other.csv").read_text() == (tmp_path / "two-threshold.csv").read_text() == (tmp_path / "out.csv").read_text()
-    assert f"timeline: {tmp_path / 'two-other.csv'}" in both.stderr
+    both = ask(trace, "--policy", "threshold, demand,threshold", "--timeline", tmp_path / "two.csv", "--json")
+    assert [each["policy"] for each in json.loads(both.stdout)["runs"]] == ["threshold", "demand"]
+    assert (tmp_path / "two-threshold.csv").read_text() == (tmp_path / "out.csv").read_text()
+    assert "servers now" in (tmp_path / "two-demand.csv").read_text()
+    assert f"timeline: {tmp_path / 'two-demand.csv'}" in both.stderr
 
 
 @pytest.mark.parametrize(

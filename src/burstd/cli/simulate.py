@@ -211,9 +211,7 @@ def _world(  # noqa: PLR0913, PLR0917 - what is said of it on the command line
 
 def _policies(text: str | None, known: Sequence[str], settings: Settings | None) -> list[str]:
     """The policies' names, each once, in the order in which they were named."""
-    from burstd.simulate.policies import chosen
-
-    names = [each.strip() for each in text.split(",")] if text else [chosen(settings.policy("").load) if settings else known[0]]
+    names = [each.strip() for each in text.split(",")] if text else [settings.load.policy if settings else known[0]]
     for each in names:
         if each not in known:
             raise AskOperator(f"--policy {each}: expected {' or '.join(known)}; write several with a comma between them")

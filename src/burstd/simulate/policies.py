@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from burstd.model.policy import BackendPolicy, CoreServer, FleetPolicy, LoadPolicy, Mode, Policy, PoolPolicy, RoutingPolicy
+from burstd.model.policy import BackendPolicy, CoreServer, Deciding, FleetPolicy, LoadPolicy, Mode, Policy, PoolPolicy, RoutingPolicy
 from burstd.simulate.world import WorldSpec
 
 OWNER = "5" * 32
 """Whose fleet it is, in the simulation."""
 POOL = "simulated"
-_ONLY = "threshold"
 
 
 def policy_names() -> tuple[str, ...]:
     """The values of `load.policy`, the default one first."""
-    default = getattr(LoadPolicy(), "policy", None)
-    return (_ONLY,) if default is None else (str(default), *(str(each) for each in type(default) if each is not default))
-
-
-def chosen(load: LoadPolicy) -> str:
-    """The name of the policy that these settings have in force."""
-    return str(getattr(load, "policy", _ONLY))
+    default = LoadPolicy().policy
+    return (default, *(each for each in Deciding if each is not default))
 
 
 def policy_for(world: WorldSpec, name: str, base: Policy | None = None) -> Policy:
@@ -46,17 +39,10 @@ def policy_for(world: WorldSpec, name: str, base: Policy | None = None) -> Polic
         base,
         owner=OWNER,
         fleet=replace(base.fleet, maximum=world.maximum),
-        load=_load_policy(base.load, name),
+        load=replace(base.load, policy=Deciding(name)),
         cores=cores,
         routing=replace(base.routing, mode=Mode.WEIGHTED, backends=(backend,)),
         pools=tuple(replace(each, metrics_port=9100, user_data=None) for each in base.pools) or pools,
         content=None,
         database=None,
     )
-
-
-def _load_policy(load: LoadPolicy, name: str) -> LoadPolicy:
-    """With this policy in force; the only place that knows how a policy is chosen."""
-    now = getattr(load, "policy", None)
-    changes: dict[str, Any] = {} if now is None else {"policy": type(now)(name)}
-    return replace(load, **changes)
