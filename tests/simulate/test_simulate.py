@@ -104,7 +104,6 @@ def test_a_load_that_stands_at_the_threshold_is_shown_as_that() -> None:
 
 def test_the_first_policy_is_the_settings_default() -> None:
     assert policy_names() == ("demand", "threshold")
-    assert "threshold" in policy_names()
 
 
 def test_a_policy_that_is_not_there_is_refused() -> None:
