@@ -9,6 +9,7 @@ import pytest
 from burstd.model.decision import Direction
 from burstd.model.fleet import Orders, Override, Pause, Phase
 from burstd.model.gateway import GatewayView
+from burstd.model.policy import Deciding
 from tests.decide.test_weight import Site
 from tests.given import decided, member, policy, standby_row, world
 from tests.turns import NOW
@@ -49,7 +50,8 @@ def test_the_minimum_and_the_fallback_mean_instances_in_service() -> None:
 
 def test_the_weight_is_right_in_the_very_cycle_in_which_a_standby_goes_into_service() -> None:
     serving, standby = member(1), member(2, Phase.STANDBY)
-    site = Site(serving, standby, under=policy(routing={"burst_weight": None}, fleet={"standby": 1}))
+    by_load = policy(load={"policy": Deciding.THRESHOLD}, routing={"burst_weight": None}, fleet={"standby": 1})
+    site = Site(serving, standby, under=by_load)
     site.watch(60, core=75, burst=40)
     site.load = 9.0
     overload = site.snapshot()
