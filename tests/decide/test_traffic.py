@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from burstd.decide.traffic import busy, work
-from burstd.model.decision import Traffic
+from burstd.decide.capacity import learn_work
+from burstd.decide.traffic import busy, saturated, work
+from burstd.model.decision import Memory, Traffic
 
 
 def history(*, busy_share: float, ticking: float = 1.0, cpus: int | None = 1, idle: bool = True) -> tuple[Traffic, ...]:
@@ -53,3 +56,22 @@ def test_a_server_that_was_never_busy_says_nothing_of_what_a_request_costs() -> 
 def test_idle_seconds_that_run_backwards_are_not_believed() -> None:
     _, first, last = history(busy_share=0.5)
     assert busy((first, Traffic(last.at, last.requests, last.busy_seconds, 1.0, {}, 0.0, 1))) == pytest.approx(0.5)
+
+
+def test_requests_whose_clients_gave_up_do_not_make_requests_look_cheap() -> None:
+    usual, lost = history(busy_share=0.5), history(busy_share=1.0)
+    lost = tuple(replace(each, requests=10 * each.requests) for each in lost)
+    assert (saturated(usual), saturated(lost)) == (False, True)
+    assert learn_work(Memory(traffic={"core": usual}), {"core"}) == {"core": pytest.approx(0.05)}
+    assert learn_work(Memory(traffic={"core": lost}, work={"core": 0.05}), {"core"}) == {"core": 0.05}
+
+
+def test_requests_that_cost_more_are_learned_in_an_overload_too() -> None:
+    assert learn_work(Memory(traffic={"core": history(busy_share=1.0)}, work={"core": 0.05}), {"core"}) == {"core": pytest.approx(0.1)}
+
+
+def test_where_the_cpus_are_not_known_nothing_is_full_and_a_moment_is_too_short_to_tell() -> None:
+    assert not saturated(history(busy_share=1.0, cpus=None))
+    assert not saturated(())
+    close = tuple(replace(each, at=each.at / 100) for each in history(busy_share=1.0))
+    assert not saturated(close)
