@@ -129,8 +129,9 @@ def test_a_launch_that_was_decided_is_carried_through_though_the_next_cycle_woul
 def test_what_is_too_much_is_given_back_when_the_window_and_a_quarter_of_an_hour_are_over() -> None:
     memory, now = seen([1.0] * 200)
     proposal = told(wish(1.0, memory, now + 30, there=3, out=now - FLAP))
-    assert (proposal.direction, proposal.count) == (Direction.IN, 0)
-    assert proposal.reason.endswith("0 wanted, 3 there: give back 3")
+    assert (proposal.direction, proposal.count) == (Direction.IN, 1)
+    assert proposal.reason.endswith("0 wanted, 3 there: give back 2")
+    assert told(wish(1.0, memory, now + 30, there=1)).count == 0
 
 
 @pytest.mark.parametrize(
@@ -168,7 +169,7 @@ def test_the_highest_wish_of_the_window_is_kept() -> None:
     assert proposal.reason.endswith("but the last 300 s wanted 3")
     proposal, memory = wish(1.0, memory, now + 400, there=3)
     assert proposal is not None
-    assert (proposal.direction, proposal.count) == (Direction.IN, 0)
+    assert (proposal.direction, proposal.count) == (Direction.IN, 1)
 
 
 def test_where_the_demand_is_not_known_nothing_is_wished_for_but_what_was_known_lately_is_held() -> None:
@@ -182,7 +183,8 @@ def test_where_the_demand_is_not_known_nothing_is_wished_for_but_what_was_known_
 def test_the_lead_is_what_four_of_five_boots_take_and_a_cycle() -> None:
     assert lead(Memory(), UNDER) == 155.0
     boots = tuple(Boot(NOW, 10.0, 20.0, 20.0 + 10 * number) for number in range(10))
-    assert lead(Memory(boots={"oslo": boots}), UNDER) == 95.0
+    assert lead(Memory(boots={"dublin": boots[:4], "oslo": boots}), UNDER) == 95.0
+    assert lead(Memory(boots={"dublin": boots[:4]}), UNDER) == 155.0
 
 
 def test_a_lead_that_has_changed_awaits_nothing_of_the_old_one_and_keeps_what_was_learned() -> None:
@@ -291,8 +293,8 @@ def test_the_threshold_decides_where_the_settings_say_so() -> None:
 def test_a_load_that_stays_above_the_threshold_counts_though_the_demand_says_that_it_fits() -> None:
     memory = seen([1.0] * 200, start=NOW - 6000)[0]
     lasting = site(1.0, load=4.5, memory=memory)
-    short = replace(lasting, memory=replace(lasting.memory, above_since=NOW - 179))
-    lasting = replace(lasting, memory=replace(lasting.memory, above_since=NOW - 180))
+    short = replace(lasting, memory=replace(lasting.memory, above_since=NOW - 299))
+    lasting = replace(lasting, memory=replace(lasting.memory, above_since=NOW - 300))
     assert (decided(short).count, sources(decided(short))) == (0, ["demand"])
     assert (decided(lasting).count, sources(decided(lasting))) == (1, ["demand", "threshold"])
     joined = replace(lasting, fleet=(member(1, joined_at=NOW - 60),))
@@ -315,6 +317,12 @@ def test_where_the_demand_cannot_be_known_the_threshold_answers_and_nothing_shri
     assert decided(low).count == 1
     high = hide(site(0.5, load=5.0))
     assert (decided(high).count, sources(decided(high))) == (1, ["threshold"])
+
+
+def test_the_next_batch_leaves_when_the_last_one_has_left() -> None:
+    memory = seen([0.5] * 200, start=NOW - 6000)[0]
+    leaving = site(0.5, fleet=[member(1), member(2, Phase.DRAINING)], load=0.1, memory=memory)
+    assert decided(leaving).reasons[0].endswith("0 wanted, 1 there, but one batch leaves at a time")
 
 
 @pytest.mark.parametrize("pause", [Pause.IN, Pause.BOTH])

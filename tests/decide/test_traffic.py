@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from burstd.decide.traffic import busy, demand, work
-from burstd.model.decision import Traffic
+from burstd.decide.capacity import learn_work
+from burstd.decide.traffic import busy, demand, saturated, work
+from burstd.model.decision import Memory, Traffic
 
 
 def history(*, busy_share: float, ticking: float = 1.0, cpus: int | None = 1, idle: bool = True) -> tuple[Traffic, ...]:
@@ -66,3 +69,27 @@ def test_a_shorter_look_at_the_cpus_shows_a_surge_that_the_longer_one_hides() ->
     surge = Traffic(last.at + 10, last.requests, (last.busy_seconds or 0) + 10, 9.0, {}, last.idle_seconds, 1)
     assert busy((*calm, surge), 10.0) == pytest.approx(1.0)
     assert busy((*calm, surge)) == pytest.approx(13 / 40)
+
+
+def test_requests_whose_clients_gave_up_do_not_make_requests_look_cheap() -> None:
+    usual, lost = history(busy_share=0.5), history(busy_share=1.0)
+    lost = tuple(replace(each, requests=10 * each.requests) for each in lost)
+    assert (saturated(usual), saturated(lost)) == (False, True)
+    assert learn_work(Memory(traffic={"core": usual}), {"core"}) == {"core": pytest.approx(0.05)}
+    assert learn_work(Memory(traffic={"core": lost}, work={"core": 0.05}), {"core"}) == {"core": 0.05}
+
+
+def test_requests_that_cost_more_are_learned_in_an_overload_too() -> None:
+    assert learn_work(Memory(traffic={"core": history(busy_share=1.0)}, work={"core": 0.05}), {"core"}) == {"core": pytest.approx(0.1)}
+
+
+def test_where_the_cpus_are_not_known_nothing_is_full_and_a_moment_is_too_short_to_tell() -> None:
+    assert not saturated(history(busy_share=1.0, cpus=None))
+    assert not saturated(())
+    close = tuple(replace(each, at=each.at / 100) for each in history(busy_share=1.0))
+    assert not saturated(close)
+
+
+def test_an_instance_that_begins_in_an_overload_teaches_nothing_yet() -> None:
+    full = history(busy_share=1.0)
+    assert learn_work(Memory(traffic={"core": full, "burst": full}), {"core"}) == {"core": pytest.approx(0.1)}

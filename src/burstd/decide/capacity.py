@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from burstd.decide.queueing import mean_load, utilisation_at
-from burstd.decide.traffic import History, busy, served, undamped, work
+from burstd.decide.traffic import History, busy, saturated, served, undamped, work
 from burstd.model.decision import Memory
 from burstd.model.policy import Policy
 
@@ -58,11 +58,18 @@ def target(policy: Policy, cpus: float) -> float:
 def learn_work(memory: Memory, cores: Collection[str]) -> Mapping[str, float]:
     """CPU seconds per request by server, where this minute shows it; else what was learned before.
 
-    What few requests cost a burst server is mostly what it does beside them, so it needs a good part of a core's.
+    What few requests cost a burst server is mostly what it does beside them, so it needs a good part of a core's. And where CPUs were full
+    it is at least what it seems: requests whose clients gave up are counted, and have cost nothing.
     """
     usual = fmean([served(history) for name, history in memory.traffic.items() if name in cores] or [0])
-    fresh = {name: work(history) for name, history in memory.traffic.items() if name in cores or served(history) >= _TELLING_PART * usual}
-    return {**memory.work, **{name: value for name, value in fresh.items() if value is not None}}
+    found = dict(memory.work)
+    for name, history in memory.traffic.items():
+        if name in cores or served(history) >= _TELLING_PART * usual:
+            seen = work(history)
+            known = name in found or name in cores  # an instance that begins in an overload counts like a core server meanwhile
+            if seen is not None and ((known and seen > found.get(name, 0.0)) or not saturated(history)):
+                found[name] = seen
+    return found
 
 
 def carried(machines: Sequence[Machine], trim: float) -> float:

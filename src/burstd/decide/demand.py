@@ -20,6 +20,7 @@ from burstd.decide.situation import Situation, window
 from burstd.decide.workload import Workload
 from burstd.model.decision import Direction, Memory, Proposal
 from burstd.model.demand import DemandMemory
+from burstd.model.fleet import Phase
 from burstd.model.policy import LoadPolicy, Policy
 from burstd.model.snapshot import Snapshot
 
@@ -29,7 +30,9 @@ FLAP: Final = 900.0
 """Seconds after a scale-out, by whomever, in which nothing is given back: who buys and sells within a quarter of an hour has changed
 its mind, and a boot's time, its bill and its cold caches are paid for nothing."""
 _USUAL_BOOT: Final = 150.0
-"""Seconds that a boot is taken to last before one was seen."""
+"""Seconds that a boot is taken to last before enough were seen."""
+_TELLING: Final = 5
+"""Boots of a pool that are enough."""
 _HESITATE: Final = 0.4
 """What is there is kept while it is needed once in `overload_price` minutes; one more is launched only where it is needed once in this
 part of that. What is launched stays for a quarter of an hour and holds all others there so long, so it must be worth more than what is
@@ -95,12 +98,13 @@ def follow(
         return Proposal(SOURCE, Direction.HOLD, current, f"{told}, but {why}"), memory
     if (highest := wishes[0][1]) >= current:
         return Proposal(SOURCE, Direction.HOLD, current, f"{told}, but the last {policy.load.stabilization:g} s wanted {highest}"), memory
-    return Proposal(SOURCE, Direction.IN, highest, f"{told}: give back {current - highest}"), memory
+    left = max(highest, current - policy.fleet.max_step)  # one batch at a time, and the next one is decided anew
+    return Proposal(SOURCE, Direction.IN, left, f"{told}: give back {current - left}"), memory
 
 
 def lead(memory: Memory, policy: Policy) -> float:
     """Seconds until what is launched now can serve: what four of five boots in the first pool with a record do not exceed, and a cycle."""
-    seen = (boot_time(memory.boots, pool.name) for pool in policy.pools)
+    seen = (boot_time(memory.boots, pool.name) for pool in policy.pools if len(memory.boots.get(pool.name, ())) >= _TELLING)
     return next((each for each in seen if each is not None), _USUAL_BOOT) + policy.fleet.poll_interval
 
 
@@ -175,12 +179,13 @@ def _kept(workload: Workload, signal: Signal, situation: Situation, snapshot: Sn
         return f"the first full window of {load.stabilization:g} s after the start is not over"
     if out is not None and now - out <= FLAP:
         return f"the last scale-out was {now - out:.0f} s ago, and nothing is given back for {FLAP:.0f} s"
-    overloads = (
+    against = (
+        ("one batch leaves at a time", any(each.phase is Phase.DRAINING and not each.drill for each in snapshot.fleet)),
         ("the demand is above what is there", workload.demand > workload.cores + situation.in_service * workload.worth),
         ("a core server is above the threshold", signal.highest is not None and signal.highest > load.scale_out_above),
         ("requests wait in HAProxy", situation.fullness.waiting > 0),
     )
-    return next((why for why, holds in overloads if holds), "")
+    return next((why for why, holds in against if holds), "")
 
 
 def _told(workload: Workload, need: Need, situation: Situation) -> str:

@@ -33,8 +33,9 @@ class Timers:
     proposals: tuple[tuple[float, int], ...]
 
 
-_STUBBORN = 180.0
-"""Seconds that the load must stand above, and that the last one to join must have served: three times the load average's own minute."""
+_STUBBORN = 300.0
+"""Seconds that the load must stand above, and that the last one to join must have served: five times the load average's own minute, after
+which it has forgotten all but a hundredth of an overload."""
 
 
 def propose(signal: Signal, situation: Situation, snapshot: Snapshot, policy: LoadPolicy) -> tuple[Proposal, Timers]:
@@ -48,7 +49,7 @@ def propose(signal: Signal, situation: Situation, snapshot: Snapshot, policy: Lo
 def floor(proposal: Proposal, timers: Timers, situation: Situation, now: float) -> Proposal | None:
     """What counts of the wish beside a policy that knows the demand: an overload that lasts though by that policy it cannot be one.
 
-    A load average is late: a minute or two after the cure it still stands above the threshold, and who buys for that must sell again.
+    A load average is late: minutes after the cure it still stands above the threshold, and who buys for that must sell again.
     """
     since = max((each for each in (timers.above_since, situation.last_join) if each is not None), default=now)
     return proposal if proposal.direction is Direction.OUT and now - since >= _STUBBORN else None

@@ -40,6 +40,10 @@ _DAMPING = 60.0
 """Time constant of the kernel's load1, seconds (include/linux/sched/loadavg.h)."""
 _UNDAMP_FROM = 20.0
 """A shorter history cannot be undamped: the kernel moves load1 every 5 s only."""
+_FULL = 0.95
+"""The busy part from which CPUs count as full: a queue of any size stands before it."""
+_FULL_FOR = 10.0
+"""Seconds over which they must be: in a shorter time a site that is half busy is full by chance."""
 _UNDAMP_OVER = 40.0
 """A longer one says more of what was than of what is."""
 
@@ -157,6 +161,19 @@ def work(history: History) -> float | None:
     requests = last.requests - first.requests
     spent = _spent(first, last)
     return spent / requests if requests >= _ENOUGH_REQUESTS and spent > 0 else None
+
+
+def saturated(history: History) -> bool:
+    """The CPUs were full for a part of the history: some requests waited so long that their clients may have given up."""
+    points = [each for each in history if each.busy_seconds is not None]
+    start = 0
+    for place, point in enumerate(points):
+        span = point.at - points[start].at
+        if span >= _FULL_FOR:
+            if point.cpus and _spent(points[start], point) >= _FULL * point.cpus * span:
+                return True
+            start = place
+    return False
 
 
 def _spent(first: Traffic, last: Traffic) -> float:
