@@ -210,7 +210,7 @@ class Running:
 
     def end(self) -> int | None:
         """Wait until it has ended, and return its exit code."""
-        self.thread.join(15)
+        self.thread.join(60)
         assert not self.thread.is_alive(), "the daemon has not ended"
         return self.code
 

@@ -60,6 +60,7 @@ def test_the_settings_shown_are_accepted(tmp_path: Path) -> None:
     assert [pool.name for pool in settings.pool] == [pool["name"] for pool in tomllib.loads(shown)["pool"]]
 
 
+@pytest.mark.timeout(400)  # it installs every dependency from the lock
 def test_the_installation_works_in_a_root_of_its_own(tmp_path: Path) -> None:
     """The commands as they stand, less sudo, with every system folder below a scratch root.
 
