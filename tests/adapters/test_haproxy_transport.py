@@ -21,9 +21,9 @@ from tests.scripted_socket import Script, scripted_socket
 PROCESS = (41, 1795386638.0)
 INFO = f"Name: HAProxy\nVersion: 2.6.12-1+deb12u4\nPid: {PROCESS[0]}\nStopping: 0\nStart_time_sec: {PROCESS[1]:.0f}\n"
 STAT = (
-    "# pxname,svname,qcur,scur,slim,stot,econ,eresp,status,bck,type,check_status,req_tot,addr,mode,algo,uweight,throttle,\n"
-    f"{BACKEND},core-1,0,0,,7,0,0,UP,0,2,L7OK,7,127.0.0.1:80,http,,100,,\n"
-    f"{BACKEND},BACKEND,0,0,100,7,0,0,UP,0,1,,7,,http,roundrobin,100,,\n"
+    "# pxname,svname,qcur,scur,slim,stot,econ,eresp,status,bck,type,check_status,hrsp_5xx,req_tot,addr,mode,algo,uweight,throttle,\n"
+    f"{BACKEND},core-1,0,0,,7,0,0,UP,0,2,L7OK,0,7,127.0.0.1:80,http,,100,,\n"
+    f"{BACKEND},BACKEND,0,0,100,7,0,0,UP,0,1,,0,7,,http,roundrobin,100,,\n"
 )
 ANSWERS = {
     "prompt": "",
