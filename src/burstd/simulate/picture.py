@@ -86,14 +86,13 @@ def draw(runs: Sequence[Run], measures: Sequence[Measures], path: Path) -> None:
     with rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH * len(runs), _HEIGHT), layout="constrained")
         panels = figure.subplots(3, len(runs), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 2, 1.6))
+        tops = [0.0, 0.0, 0.0]
         for number, (run, figures) in enumerate(zip(runs, measures, strict=True)):
-            servers, load, instances = (panels[row][number] for row in range(3))
-            _draw_servers(servers, run, unit)
-            _draw_load(load, run, unit)
-            _draw_instances(instances, run, unit)
-            for axes in (servers, load, instances):
-                axes.set_xlim(0, length / unit)
-                axes.set_ylim(bottom=0)
+            servers, instances = panels[0][number], panels[2][number]
+            for row, draw_row in enumerate((_draw_servers, _draw_load, _draw_instances)):
+                tops[row] = max(tops[row], draw_row(panels[row][number], run, unit))
+                panels[row][number].set_xlim(0, length / unit)
+                panels[row][number].set_ylim(0, tops[row])  # the row's columns share it
             servers.set_title(_summary(run, figures), fontsize=10)
             instances.set_xlabel(f"{word} since the trace began")
         panels[0][0].set_ylabel("servers\n(1 = what a core server carries)")
@@ -124,7 +123,8 @@ def _summary(run: Run, figures: Measures) -> str:
     )
 
 
-def _draw_servers(axes: Axes, run: Run, unit: float) -> None:
+def _draw_servers(axes: Axes, run: Run, unit: float) -> float:
+    """Draw them, and return how high the axis must reach."""
     cores = run.world.cores
     times, capacity = _steps(run.moments, lambda each: cores + each.in_service, unit)
     axes.fill_between(times, 0, [cores] * len(times), color=_CORE, lw=0, label="capacity: core servers")
@@ -140,12 +140,12 @@ def _draw_servers(axes: Axes, run: Run, unit: float) -> None:
         middle, width = (start + end) / 2 / unit, max((end - start) / unit, thinnest)
         axes.axvspan(middle - width / 2, middle + width / 2, ymin=0.0, ymax=0.04, color=_OVER, lw=0, label=label)
         axes.axvspan(middle - width / 2, middle + width / 2, color=_OVER, alpha=0.18, lw=0)
-    top = max(*demand, *capacity)
-    axes.set_ylim(0, top * 1.35)
     axes.legend(loc="upper left", ncols=2)
+    return max(*demand, *capacity) * 1.35
 
 
-def _draw_load(axes: Axes, run: Run, unit: float) -> None:
+def _draw_load(axes: Axes, run: Run, unit: float) -> float:
+    """As `_draw_servers`."""
     threshold = run.world.threshold
     times, loads = _highest(run.moments, lambda each: each.load1 or 0.0, run.trace.length, unit)
     axes.plot(times, loads, color=_DEMAND, lw=1.0, label="load1")
@@ -153,12 +153,13 @@ def _draw_load(axes: Axes, run: Run, unit: float) -> None:
         times, threshold, loads, where=[load > threshold for load in loads], color=_OVER, alpha=0.35, lw=0, label="above the threshold"
     )
     axes.axhline(threshold, color=_INK, lw=1, ls="--", label=f"threshold {threshold:g}")
-    # The highest overloads would press all the rest flat: what is above the axis is far above the threshold, and that is all it says.
-    axes.set_ylim(0, min(max(loads) * 1.3, 5 * threshold) or threshold)
     axes.legend(loc="upper left", ncols=3)
+    # The highest overloads would press all the rest flat: what is above the axis is far above the threshold, and that is all it says.
+    return min(max(loads) * 1.3, 5 * threshold) or threshold
 
 
-def _draw_instances(axes: Axes, run: Run, unit: float) -> None:
+def _draw_instances(axes: Axes, run: Run, unit: float) -> float:
+    """As `_draw_servers`."""
     from matplotlib.ticker import MaxNLocator
 
     times, serving = _steps(run.moments, lambda each: each.in_service, unit)
@@ -166,8 +167,8 @@ def _draw_instances(axes: Axes, run: Run, unit: float) -> None:
     times, coming = _highest(run.moments, lambda each: each.booting, run.trace.length, unit)
     axes.plot(times, coming, color=_COMING, lw=1.2, drawstyle="steps-post", label="on their way (booting, syncing, joining)")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_ylim(0, max(1.0, *serving, *coming) * 1.35)
     axes.legend(loc="upper left", ncols=2)
+    return max(1.0, *serving, *coming) * 1.35
 
 
 def _steps(moments: Sequence[Moment], value: Any, unit: float) -> tuple[list[float], list[float]]:  # noqa: ANN401 - any of a moment's figures
