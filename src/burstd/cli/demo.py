@@ -76,9 +76,9 @@ def demo(json_file: str | None, picture_file: str, mode: str, *, keep: bool) -> 
 
 def _check_files(picture: Path, document: Path | None) -> None:
     """Find out now what would otherwise come to light after two minutes."""
-    from burstd.demo.picture import check_format
+    from burstd.canvas import check_file
 
-    check_format(picture)
+    check_file(picture, "--picture", PICTURE)
     if document and not document.absolute().parent.is_dir():
         raise AskOperator(f"--json {document}: expected a folder that exists, found none; make it first (mkdir -p {document.parent})")
 

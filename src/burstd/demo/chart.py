@@ -8,14 +8,15 @@ from typing import Final
 
 from rich.text import Text
 
+from burstd.canvas import BLUE, ORANGE, SKY_BLUE, VERMILION
 from burstd.demo.timeline import Moment
 
-# Okabe and Ito's colours, as in the picture; a terminal with fewer takes its nearest.
-WITH: Final = "#0072b2"
-OVER: Final = "#56b4e9"
-WITHOUT: Final = "#d55e00"
-BURST: Final = "#e69f00"
-CORE: Final = "#56b4e9"
+# As in the picture; a terminal with fewer colours takes its nearest.
+WITH: Final = BLUE
+OVER: Final = SKY_BLUE
+WITHOUT: Final = VERMILION
+BURST: Final = ORANGE
+CORE: Final = SKY_BLUE
 
 SPAN: Final = 150.0
 """Seconds that the whole width stands for; what is older moves out on the left."""

@@ -1,29 +1,27 @@
-"""The run as a picture: load, instances and traffic over the same time. matplotlib is imported here alone, and late."""
+"""The run as a picture: load, instances and traffic over the same time. matplotlib is imported late."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from burstd.canvas import BLUE, INK, ORANGE, SKY_BLUE, STYLE, VERMILION, save
 from burstd.demo.figures import Figures
 from burstd.demo.scenario import Scenario
 from burstd.demo.timeline import Timeline
-from burstd.errors import AskOperator
 from burstd.model.policy import Mode
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
-_WITH: Final = "#0072B2"
-_WITHOUT: Final = "#D55E00"
-_BURST: Final = "#E69F00"
+_OPTION: Final = "--picture"
+
+_WITH: Final = BLUE
+_WITHOUT: Final = VERMILION
+_BURST: Final = ORANGE
 _COMING: Final = "#F5DDA5"
 _LEAVING: Final = "#999999"
-_CORE: Final = "#56B4E9"
-_INK: Final = "#333333"
-
-FORMATS: Final = (".svg", ".png", ".pdf")
+_CORE: Final = SKY_BLUE
 
 _SIZE: Final = (9.0, 7.2)
 """Inches, at 10 point: readable at the width of a README."""
@@ -31,34 +29,7 @@ _SIZE: Final = (9.0, 7.2)
 _NARROW: Final = 9.0
 """Seconds: a shorter stretch has room for its name alone."""
 
-_STYLE: Final[dict[Any, Any]] = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.alpha": 0.25,
-    "legend.frameon": False,
-    "legend.loc": "upper left",
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "svg.hashsalt": "burstd",  # the same run gives the same file
-}
-
-
-def check_format(path: Path) -> None:
-    """Refuse what cannot be drawn, before anything else is done.
-
-    Raises:
-        AskOperator: the file's name has no ending that says which picture it is to be, or its folder is not there.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise AskOperator(f"--picture {path}: expected a name that ends in {', '.join(FORMATS)}; write for example burstd-demo.svg")
-    if not path.absolute().parent.is_dir():
-        raise AskOperator(f"--picture {path}: expected a folder that exists, found none; make it first (mkdir -p {path.parent})")
+_STYLE: Final = STYLE | {"legend.frameon": False, "legend.loc": "upper left"}
 
 
 def draw(timeline: Timeline, scenario: Scenario, figures: Figures, path: Path) -> None:
@@ -81,14 +52,11 @@ def draw(timeline: Timeline, scenario: Scenario, figures: Figures, path: Path) -
             axes.set_xlim(0, figures.seconds)
             axes.set_ylim(bottom=0)
             for began, _ in scenario.starts()[1:]:
-                axes.axvline(began, color=_INK, lw=0.6, ls=":", alpha=0.5)
+                axes.axvline(began, color=INK, lw=0.6, ls=":", alpha=0.5)
         _name_stretches(load, scenario, figures.seconds)
         traffic.set_xlabel("seconds   (the load average is damped over one minute, so it follows slowly)")
         figure.suptitle(_title(figures), fontsize=11)
-        try:
-            figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-        except OSError as error:
-            raise AskOperator(f"--picture {path}: expected a file that can be written, the system says: {error.strerror}") from error
+        save(figure, path, _OPTION)
 
 
 def _title(figures: Figures) -> str:
@@ -117,7 +85,7 @@ def _draw_load(axes: Axes, timeline: Timeline, figures: Figures) -> None:
         axes.plot(times, loads, color=color, lw=2, drawstyle="steps-post", label=f"{side} burstd")
         over = [load > threshold for load in loads]
         axes.fill_between(times, threshold, loads, where=over, step="post", color=color, alpha=0.15, lw=0)
-    axes.axhline(threshold, color=_INK, lw=1, ls="--")
+    axes.axhline(threshold, color=INK, lw=1, ls="--")
     axes.annotate(f"threshold {threshold:g}", (1, threshold), xytext=(0, 3), textcoords="offset points", fontsize=8)
     if timeline.first_burst is not None and figures.reaction_seconds is not None:
         level = next((load for each in timeline.moments if each.at >= timeline.first_burst and (load := each.loads["with"])), threshold)
@@ -126,7 +94,7 @@ def _draw_load(axes: Axes, timeline: Timeline, figures: Figures) -> None:
             (timeline.first_burst, level),
             xytext=(timeline.first_burst + 0.06 * figures.seconds, threshold * (1 / 3 if level > threshold / 2 else 2 / 3)),
             fontsize=8,
-            arrowprops={"arrowstyle": "->", "color": _INK, "shrinkB": 3, "relpos": (0, 0.5)},
+            arrowprops={"arrowstyle": "->", "color": INK, "shrinkB": 3, "relpos": (0, 0.5)},
         )
     axes.set_ylabel("load average\nof the core servers")
     axes.legend()

@@ -1,6 +1,6 @@
 """The runs as a picture: demand and capacity, the core's load, and the instances over the same time, a column for each policy.
 
-matplotlib is imported here alone, and late.
+matplotlib is imported late.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from burstd.canvas import BLUE, INK, ORANGE, SKY_BLUE, STYLE, VERMILION, check_file, save
 from burstd.errors import AskOperator
 from burstd.simulate.measures import Measures
 from burstd.simulate.timeline import Moment, Run
@@ -17,16 +18,14 @@ from burstd.simulate.timeline import Moment, Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
-_DEMAND: Final = "#0072B2"
-_CAPACITY: Final = "#333333"
-_CORE: Final = "#D9D9D9"
-_BURST: Final = "#E69F00"
-_COMING: Final = "#56B4E9"
-_OVER: Final = "#D55E00"
-_INK: Final = "#333333"
+_OPTION: Final = "--plot"
 
-FORMATS: Final = (".svg", ".png", ".pdf")
+_DEMAND: Final = BLUE
+_CAPACITY: Final = INK
+_CORE: Final = "#D9D9D9"
+_BURST: Final = ORANGE
+_COMING: Final = SKY_BLUE
+_OVER: Final = VERMILION
 
 _WIDTH, _HEIGHT = 8.5, 8.0
 """Inches of one policy's column, at 10 point."""
@@ -37,23 +36,7 @@ _HOURS_UP_TO: Final = 3 * 86_400.0
 _THINNEST: Final = 1 / 600
 """Of the width, what a mark of an overload has at least: one of a minute in a week would be thinner than a hair."""
 
-_STYLE: Final[dict[Any, Any]] = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.alpha": 0.25,
-    "legend.framealpha": 0.85,
-    "legend.edgecolor": "none",
-    "legend.fontsize": 9,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "svg.hashsalt": "burstd",  # the same run gives the same file
-}
+_STYLE: Final = STYLE | {"legend.framealpha": 0.85, "legend.edgecolor": "none", "legend.fontsize": 9}
 
 
 def check_picture(path: Path) -> None:
@@ -64,12 +47,9 @@ def check_picture(path: Path) -> None:
     """
     from importlib.util import find_spec
 
-    if path.suffix.lower() not in FORMATS:
-        raise AskOperator(f"--plot {path}: expected a name that ends in {', '.join(FORMATS)}; write for example out.svg")
-    if not path.absolute().parent.is_dir():
-        raise AskOperator(f"--plot {path}: expected a folder that exists, found none; make it first (mkdir -p {path.parent})")
+    check_file(path, _OPTION, "out.svg")
     if find_spec("matplotlib") is None:
-        raise AskOperator(f'--plot {path}: expected matplotlib, which is not installed; pip install "burstd[plot]" brings it')
+        raise AskOperator(f'{_OPTION} {path}: expected matplotlib, which is not installed; pip install "burstd[plot]" brings it')
 
 
 def draw(runs: Sequence[Run], measures: Sequence[Measures], path: Path) -> None:
@@ -99,10 +79,7 @@ def draw(runs: Sequence[Run], measures: Sequence[Measures], path: Path) -> None:
         panels[1][0].set_ylabel("load average (load1),\nmean of the core servers")
         panels[2][0].set_ylabel("rented\ninstances")
         figure.suptitle(_title(runs[0]), fontsize=12)
-        try:
-            figure.savefig(path, dpi=120, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-        except OSError as error:
-            raise AskOperator(f"--plot {path}: expected a file that can be written, the system says: {error.strerror}") from error
+        save(figure, path, _OPTION)
 
 
 def _title(run: Run) -> str:
@@ -152,7 +129,7 @@ def _draw_load(axes: Axes, run: Run, unit: float) -> float:
     axes.fill_between(
         times, threshold, loads, where=[load > threshold for load in loads], color=_OVER, alpha=0.35, lw=0, label="above the threshold"
     )
-    axes.axhline(threshold, color=_INK, lw=1, ls="--", label=f"threshold {threshold:g}")
+    axes.axhline(threshold, color=INK, lw=1, ls="--", label=f"threshold {threshold:g}")
     axes.legend(loc="upper left", ncols=3)
     # The highest overloads would press all the rest flat: what is above the axis is far above the threshold, and that is all it says.
     return min(max(loads) * 1.3, 5 * threshold) or threshold
