@@ -55,6 +55,11 @@ def target(policy: Policy, cpus: float) -> float:
     return policy.routing.target_load * (cpus if policy.load.per_cpu else 1)
 
 
+def full_load(policy: Policy, cpus: int) -> float:
+    """The load at which a core server with that many CPUs is full, load units."""
+    return policy.load.scale_out_above * (cpus if policy.load.per_cpu else 1)
+
+
 def learn_work(memory: Memory, cores: Collection[str]) -> Mapping[str, float]:
     """CPU seconds per request by server, where this minute shows it; else what was learned before.
 

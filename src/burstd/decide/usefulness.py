@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from burstd.decide.capacity import full_load
 from burstd.decide.queueing import mean_load, utilisation_at
 from burstd.decide.signal import Signal, level_of
 from burstd.decide.traffic import History, busy, demand
@@ -113,7 +114,7 @@ def _no_requests(signal: Signal, view: GatewayView, policy: Policy, memory: Memo
         if used is None or not cpus or core.name in signal.out or core.name in signal.slow:
             return None
         explained = mean_load(cpus, min(_FULL, used / cpus + _SPARE))
-        if max(explained, requests) >= _threshold(policy, cpus):
+        if max(explained, requests) >= full_load(policy, cpus):
             return None
         told.append(
             f"of load {sample.load1:.2f} on {core.name} its CPUs ({used / cpus:.0%} busy{_io(history)}) explain {explained:.1f} at most, "
@@ -130,11 +131,6 @@ def _used(history: History) -> float | None:
     """CPUs that are busy, by the longer look or the shorter one, whichever shows more; None where unknown."""
     longer, shorter = busy(history), busy(history, _SHORT)
     return longer if longer is None or shorter is None else max(longer, shorter)
-
-
-def _threshold(policy: Policy, cpus: int) -> float:
-    """The load at which a core server of so many CPUs is full, load units."""
-    return policy.load.scale_out_above * (cpus if policy.load.per_cpu else 1)
 
 
 def _waiting(view: GatewayView) -> bool:
@@ -176,7 +172,7 @@ def _at_its_limit(limit: str, view: GatewayView, policy: Policy, memory: Memory)
         return None
     for history in (memory.traffic.get(core.server, ()) for core in policy.cores):
         used, cpus = _used(history), history[-1].cpus if history else None
-        if used is None or not cpus or used / cpus >= utilisation_at(_threshold(policy, cpus), cpus):
+        if used is None or not cpus or used / cpus >= utilisation_at(full_load(policy, cpus), cpus):
             return None
     return Doubt(Futility.GATEWAY, f"{limit}, and no core server's CPUs are")
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from burstd.decide.capacity import Machine
+from burstd.decide.capacity import Machine, full_load
 from burstd.decide.signal import Signal
 from burstd.decide.traffic import demand
 from burstd.model.decision import Memory
@@ -76,8 +76,7 @@ def _hidden(snapshot: Snapshot, policy: Policy, signal: Signal, serving: Sequenc
 
 def _machine(sample: Sample, work: float | None, policy: Policy) -> Machine | None:
     """A core server at the load at which it is full; None until its CPUs and its work per request are known."""
-    full = policy.load.scale_out_above * (sample.cpus if policy.load.per_cpu and sample.cpus else 1)
-    return Machine(sample.cpus, work, full) if sample.cpus and work else None
+    return Machine(sample.cpus, work, full_load(policy, sample.cpus)) if sample.cpus and work else None
 
 
 def _worth(snapshot: Snapshot, policy: Policy, memory: Memory, usual: float) -> float:
