@@ -58,6 +58,15 @@ def test_a_script_explains_itself(name: str) -> None:
     assert "#" not in told.stdout
 
 
+@pytest.mark.parametrize("name", ["lab", "demo"])
+def test_asking_for_help_installs_nothing(clone: Path, tmp_path: Path, name: str) -> None:
+    shutil.copy(ROOT / "script" / name, clone.with_name(name))
+    told = call(clone.with_name(name), "--help", path=pretend(tmp_path / "bin", real=("bash", "env", "dirname", "sed")))
+    assert (told.returncode, told.stderr) == (0, "")
+    assert f"script/{name} --help" in told.stdout
+    assert sorted(each.name for each in clone.parents[1].iterdir()) == ["script"]
+
+
 @pytest.mark.parametrize("name", ["bootstrap", "test", "newest-haproxy", "fetch-cloud-init"])
 def test_an_argument_that_a_script_does_not_know_changes_nothing(name: str) -> None:
     refused = call(ROOT / "script" / name, "--nonsense")
