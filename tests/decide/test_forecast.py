@@ -6,14 +6,16 @@ import math
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from burstd.decide.forecast import LEAST, WINDOWS, averaged, expected, learn, outlook
-from burstd.decide.margin import BINS, margin, scatter
-from burstd.model.demand import Outlook
+from burstd.decide.forecast import LEAST, WINDOWS, averaged, expected, learn, outlook, steepness
+from burstd.decide.margin import BINS, exceeded, margin, scatter
+from burstd.decide.trend import Earlier
+from burstd.model.demand import TERMS, Outlook
 
 Averages = tuple[float, float, float]
 
@@ -23,7 +25,7 @@ def lived(demands: Iterable[float], lead: int = 2) -> tuple[Outlook, Averages]:
     learned, averages = outlook(lead), None
     for minute, demand in enumerate(demands):
         averages = (demand,) * 3 if averages is None else averaged(averages, demand, 60.0)
-        learned = learn(learned, minute, (demand, *averages))
+        learned = learn(learned, minute, demand, averages)
     assert averages is not None
     return learned, averages
 
@@ -34,7 +36,7 @@ def off(shape: Callable[[float], float], minutes: int, lead: int) -> float:
     errors = []
     for minute in range(minutes, minutes + 60):
         averages = averaged(averages, shape(minute), 60.0)
-        learned = learn(learned, minute, (shape(minute), *averages))
+        learned = learn(learned, minute, shape(minute), averages)
         errors.append(abs(expected(learned, averages, shape(minute), 0.0) / shape(minute + lead) - 1))
     return sum(errors) / len(errors)
 
@@ -68,16 +70,64 @@ def test_what_only_scatters_is_expected_near_its_mean() -> None:
     assert 1.8 < expected(learned, averages, 3.0, 0.0) < 2.2
 
 
+def test_where_rises_last_a_rise_is_foreseen_and_where_they_do_not_it_is_not() -> None:
+    def after(length: int) -> float:
+        """What is expected half way up from 2 to 3, where every rise and every fall lasts for so many minutes."""
+        learned, averages, demand = outlook(2), (2.0,) * 3, 2.0
+        for minute in range(2000):
+            step = 0.5 if minute // length % 2 else -0.5
+            before, demand = Earlier(demand, 0.5), max(0.5, demand + step)
+            averages = averaged(averages, demand, 60.0)
+            learned = learn(learned, minute, demand, averages, before)
+        return expected(learned, (2.0,) * 3, 2.5, 0.0, Earlier(2.25, 1.0))
+
+    assert after(10) > after(2) + 0.3
+
+
+def test_a_rise_makes_the_forecast_rougher_and_a_fall_does_not() -> None:
+    assert steepness(3.0, Earlier(2.0, 1.0)) == pytest.approx(1 / 3)
+    assert steepness(3.0, Earlier(4.0, 1.0)) == steepness(3.0, Earlier()) == 0.0
+    assert scatter(outlook(2), 0.5) == pytest.approx(scatter(outlook(2)) + 0.25)
+
+
+def test_how_probable_more_is_falls_from_certain_to_nothing_and_agrees_with_the_margin() -> None:
+    lots = random.Random(3)
+    learned, _ = lived([math.exp(lots.gauss(0, 0.2)) for _ in range(2000)])
+    size = scatter(learned)
+    found = [exceeded(learned, ratio / 100, size) for ratio in range(2001)]
+    assert found == sorted(found, reverse=True)
+    assert (found[0], found[-1]) == (1.0, 0.0)
+    for part in (0.7, 0.8, 0.9):
+        assert exceeded(learned, 1 + margin(learned, part, size), size) == pytest.approx(1 - part)
+    assert exceeded(replace(learned, errors=(0.0,) * BINS), 1.0, size) == 0.0
+    assert exceeded(replace(learned, errors=(0.0,) * (BINS - 1) + (1.0,)), math.exp(3), 9.0) == 0.0
+
+
+@given(
+    st.lists(st.floats(-9, 9), min_size=TERMS, max_size=TERMS),
+    st.floats(0, 9),
+    st.floats(0, 2),
+    st.floats(0, 60),
+    st.lists(st.floats(0, 9)),
+)
+def test_whatever_was_learned_more_load_is_never_expected_to_become_less(
+    terms: list[float], before: float, pace: float, later: float, demands: list[float]
+) -> None:
+    learned = replace(outlook(2), terms=tuple(terms))
+    found = [expected(learned, (2.0,) * 3, each, later, Earlier(before, pace)) for each in sorted(demands)]
+    assert all(low <= high + 1e-9 for low, high in pairwise(found))
+
+
 def test_no_forecast_leaves_what_was_seen_of_late_far_behind() -> None:
-    wild = replace(outlook(2), terms=(9.0, 9.0, 9.0, 9.0))
+    wild = replace(outlook(2), terms=(9.0,) * TERMS)
     assert expected(wild, (1.0, 1.0, 1.0), 1.5, 0.0) == 3.0
-    assert expected(replace(wild, terms=(-9.0, 0.0, 0.0, 0.0)), (1.0, 1.0, 1.0), 1.5, 0.0) == pytest.approx(0.15)
+    assert expected(replace(wild, terms=(-9.0, *[0.0] * 5)), (1.0, 1.0, 1.0), 1.5, 0.0) == pytest.approx(0.15)
     assert expected(outlook(2), (0.0, 0.0, 0.0), 0.0, 0.0) == LEAST
 
 
 def test_a_forecast_whose_minute_was_not_seen_teaches_nothing() -> None:
     learned, averages = lived([1.0] * 10)
-    later = learn(learned, 30, (5.0, *averages))
+    later = learn(learned, 30, 5.0, averages)
     assert (later.terms, later.errors, later.fresh) == (learned.terms, learned.errors, learned.fresh)
     assert [each.minute for each in later.awaited] == [30]
 
@@ -96,8 +146,8 @@ def test_the_margin_covers_the_part_of_the_errors_that_it_is_asked_for(part: flo
     covered = 0
     for minute in range(2000, 2990):
         averages = averaged(averages, demands[minute], 60.0)
-        learned = learn(learned, minute, (demands[minute], *averages))
-        covered += demands[minute + 2] <= expected(learned, averages, demands[minute], 0.0) * (1 + margin(learned, part))
+        learned = learn(learned, minute, demands[minute], averages)
+        covered += demands[minute + 2] <= expected(learned, averages, demands[minute], 0.0) * (1 + margin(learned, part, scatter(learned)))
     assert covered / 990 == pytest.approx(part, abs=0.05)
 
 
@@ -105,7 +155,8 @@ def test_the_margin_is_wider_in_a_storm_and_narrow_again_after_it() -> None:
     lots = random.Random(4)
     calm = [2.0 + lots.uniform(-0.02, 0.02) for _ in range(800)]
     storm = [lots.uniform(1, 4) for _ in range(60)]
-    before, during, after = (margin(lived(demands)[0], 0.9) for demands in (calm, calm + storm, calm + storm + calm[:600]))
+    outlooks = (lived(demands)[0] for demands in (calm, calm + storm, calm + storm + calm[:600]))
+    before, during, after = (margin(each, 0.9, scatter(each)) for each in outlooks)
     assert before < 0.1
     assert during > 3 * before
     assert after < during / 2
@@ -113,11 +164,11 @@ def test_the_margin_is_wider_in_a_storm_and_narrow_again_after_it() -> None:
 
 def test_the_margin_is_never_negative_and_never_beyond_reason() -> None:
     learned = outlook(2)
-    assert margin(learned, 0.0) == 0.0
+    assert margin(learned, 0.0, 0.1) == 0.0
     wild = replace(learned, errors=(0.0,) * (BINS - 1) + (5.0,), fresh=0.5, lasting=0.5)
-    assert margin(wild, 0.99) == pytest.approx(math.expm1(3))
-    assert margin(replace(learned, errors=(1.0,) + (0.0,) * (BINS - 1)), 1.0) == 0.0
-    assert margin(replace(learned, errors=(0.0,) * BINS), 0.9) == 0.0
+    assert margin(wild, 0.99, scatter(wild)) == pytest.approx(math.expm1(3))
+    assert margin(replace(learned, errors=(1.0,) + (0.0,) * (BINS - 1)), 1.0, 0.1) == 0.0
+    assert margin(replace(learned, errors=(0.0,) * BINS), 0.9, 0.1) == 0.0
     assert scatter(replace(learned, fresh=0.0, lasting=0.0)) == 0.01
 
 
@@ -127,5 +178,5 @@ def test_whatever_came_the_forecast_and_its_margin_are_finite(demands: list[floa
     learned, averages = lived(demands, lead)
     ahead = expected(learned, averages, demands[-1], 30.0)
     assert LEAST <= ahead < math.inf
-    assert 0 <= margin(learned, part) < math.inf
+    assert 0 <= margin(learned, part, scatter(learned)) < math.inf
     assert len(learned.awaited) <= lead

@@ -1,6 +1,6 @@
 """The default policy: as many instances as the demand will need when one launched now can serve, and a margin for the error of that.
 
-demand now (`burstd.decide.workload`) -> demand a boot ahead (`burstd.decide.forecast`) -> with a margin (`burstd.decide.margin`) -> whole
+demand now (`burstd.decide.workload`) -> demand a boot ahead (`burstd.decide.forecast`) -> with its errors (`burstd.decide.margin`) -> whole
 instances. What is short of that is launched at once, all of it; what is too much is given back only when nothing of the last
 quarter of an hour speaks for keeping it. It only wishes; bounds, orders and pauses come after it (`burstd.decide.merge`). Where the
 demand is not known it wishes for nothing, and the threshold policy answers.
@@ -9,14 +9,17 @@ demand is not known it wishes for nothing, and the threshold policy answers.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from burstd.decide.boot_times import boot_time
-from burstd.decide.forecast import LEADS, MINUTE, averaged, expected, learn, outlook
-from burstd.decide.margin import margin, scatter
+from burstd.decide.forecast import LEADS, MINUTE, averaged, expected, learn, outlook, steepness
+from burstd.decide.margin import exceeded, margin, scatter
 from burstd.decide.signal import Signal
 from burstd.decide.situation import Situation, window
+from burstd.decide.trend import earlier, remembered
 from burstd.decide.workload import Workload
 from burstd.model.decision import Direction, Memory, Proposal
 from burstd.model.demand import DemandMemory
@@ -33,18 +36,13 @@ _USUAL_BOOT: Final = 150.0
 """Seconds that a boot is taken to last before enough were seen."""
 _TELLING: Final = 5
 """Boots of a pool that are enough."""
-_HESITATE: Final = 0.4
+_HESITATE: Final = 0.5
 """What is there is kept while it is needed once in `overload_price` minutes; one more is launched only where it is needed once in this
 part of that. What is launched stays for a quarter of an hour and holds all others there so long, so it must be worth more than what is
 kept; and when something is launched it is as much as would be kept, so that the next launch is not a minute later."""
 _CARRY_OUT: Final = 60.0
 """Seconds for which a launch that was decided is carried through: a cycle launches `fleet.max_step` and no more, and the next one
 shall not haggle."""
-_LASTS: Final = 2
-"""Minutes that a jump must have lasted to be taken for a change, whatever the forecast has learned of jumps: a site whose small ones
-pass by themselves must not wait for a large one to do so."""
-_BEYOND: Final = 3.0
-"""Mean errors by which a jump must stand out of the average."""
 TELL: Final = 10
 """Minutes between two writes of what was learned: a restart loses no more than that, and the disk is left alone."""
 _GAP: Final = 3
@@ -123,21 +121,29 @@ def observe(memory: DemandMemory, workload: Workload, now: float, seconds: float
     if outlook_.lead != ahead:
         outlook_ = replace(outlook_, lead=ahead, awaited=())
     if memory.minute is None or memory.averages is None or minute - memory.minute > _GAP or minute < memory.minute:
-        averages = (workload.demand,) * 3
-        begun = replace(outlook_, awaited=())
-        return replace(memory, minute=minute, total=workload.demand, readings=1, latest=(), averages=averages, outlook=begun, told=None)
+        return replace(
+            memory,
+            minute=minute,
+            total=workload.demand,
+            readings=1,
+            recent=((now, workload.demand),),
+            averages=(workload.demand,) * 3,
+            outlook=replace(outlook_, awaited=()),
+            told=None,
+        )
+    recent = remembered(memory.recent, now, workload.demand)
     if minute == memory.minute:
-        return replace(memory, total=memory.total + workload.demand, readings=memory.readings + 1, outlook=outlook_)
-    mean, passed = memory.total / memory.readings, minute - memory.minute
-    averages = averaged(memory.averages, mean, passed * MINUTE)
+        return replace(memory, total=memory.total + workload.demand, readings=memory.readings + 1, recent=recent, outlook=outlook_)
+    averages = averaged(memory.averages, memory.total / memory.readings, (minute - memory.minute) * MINUTE)
+    at, last = memory.recent[-1]
     return replace(
         memory,
         minute=minute,
         total=workload.demand,
         readings=1,
-        latest=(*memory.latest, mean)[-_LASTS:],
+        recent=recent,
         averages=averages,
-        outlook=learn(outlook_, minute - 1, (mean, *averages)),
+        outlook=learn(outlook_, minute - 1, last, averages, earlier(memory.recent, at)),
         told=minute if memory.told is None or minute - memory.told >= TELL else memory.told,
     )
 
@@ -146,28 +152,37 @@ def reckon(memory: DemandMemory, workload: Workload, now: float, policy: Policy)
     """How many instances are needed, by an observed memory; within 0 and `fleet.maximum`, never fewer for a higher demand."""
     outlook_, averages, price = memory.outlook, memory.averages, policy.load.overload_price
     if outlook_ is None or averages is None:  # nothing was observed: what is needed now is all that can be said
-        wanted = _whole(workload.demand, workload, policy)
+        wanted = _enough(workload, policy, lambda carried: carried >= workload.demand)
         return Need(workload.demand, 0.0, 0.0, wanted, wanted)
-    ahead = expected(outlook_, averages, workload.demand, now - math.floor(now / MINUTE) * MINUTE)
-    lasting = min(workload.demand, *memory.latest) if len(memory.latest) == _LASTS else 0.0
-    if lasting > averages[0] * (1 + _BEYOND * scatter(outlook_)):
-        ahead = max(ahead, lasting)
-    added, urgent = (margin(outlook_, covered(each)) for each in (price, _HESITATE * price))
-    wanted, urgently = (_whole(ahead * (1 + each), workload, policy) for each in (added, urgent))
-    return Need(ahead, outlook_.lead * MINUTE, added, wanted, urgently)
+    before = earlier(memory.recent, now)
+    ahead = expected(outlook_, averages, workload.demand, now - math.floor(now / MINUTE) * MINUTE, before)
+    size = scatter(outlook_, steepness(workload.demand, before))
+
+    def enough(price: float) -> int:
+        """Instances with which an overload is rarer than it is worth."""
+        return _enough(
+            workload, policy, lambda carried: carried >= ahead and exceeded(outlook_, carried / ahead, size) <= bearable(price, carried)
+        )
+
+    wanted = enough(price)
+    added = margin(outlook_, 1 - bearable(price, workload.cores + wanted * workload.worth), size)
+    return Need(ahead, outlook_.lead * MINUTE, added, wanted, enough(_HESITATE * price))
 
 
-def covered(price: float) -> float:
-    """The part of the errors that a margin covers, 0..1, where a minute of overload costs as much as `price` minutes of an instance.
+def bearable(price: float, servers: float) -> float:
+    """The part of the time, 0..1, in which so many servers may be too few, where a minute of overload costs `price` minutes of an instance.
 
-    The instance at the edge is needed in the other part of the minutes: it is worth its price as long as that is one in `price`.
+    The last one is needed in that part of the minutes: it is worth its price as long as it is one in `price`. That is said of a site of one
+    server. Among n servers the one that is missing is missed less: what has to stand by for the scatter grows with the square root of n
+    only (the square-root rule of staffing; Halfin and Whitt, Operations Research, 1981), and so does what can be borne.
     """
-    return 1 - 1 / max(1.0, price)
+    return min(1.0, math.sqrt(servers) / price)
 
 
-def _whole(demand: float, workload: Workload, policy: Policy) -> int:
-    needed = (demand - workload.cores) / workload.worth
-    return math.ceil(max(0.0, min(needed - _SLACK, float(policy.fleet.maximum))))
+def _enough(workload: Workload, policy: Policy, holds: Callable[[float], bool]) -> int:
+    """The fewest instances with which it holds of the servers that there are then, in core servers; it holds for all that are more."""
+    maximum = policy.fleet.maximum
+    return bisect_left(range(maximum), True, key=lambda count: holds(workload.cores + count * workload.worth + _SLACK))  # noqa: FBT003 - what is looked for
 
 
 def _kept(workload: Workload, signal: Signal, situation: Situation, snapshot: Snapshot, load: LoadPolicy) -> str:

@@ -7,13 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from burstd.decide.forecast import LEADS
+from burstd.decide.forecast import LEADS, WINDOWS
 from burstd.decide.margin import BINS
-from burstd.model.demand import TERMS, DemandMemory, Features, Outlook
+from burstd.model.demand import TERMS, DemandMemory, Outlook
 
 DEMAND: Final = "demand"
 """The policy's name in the roster."""
-_VERSION: Final = 1
+_VERSION: Final = 2
 _DIGITS: Final = 9
 """Significant digits: more would be the scatter of the last request."""
 _LARGEST: Final = 1e6
@@ -60,19 +60,17 @@ def _read(found: dict[str, Any]) -> DemandMemory:
     lead, minute = found["lead"], found["minute"]
     if not (type(lead) is int and LEADS[0] <= lead <= LEADS[1] and type(minute) is int):
         raise ValueError(lead)
-    first, second, third, fourth = (_four(row) for row in found["spread"])
+    rows = found["spread"]
+    if not isinstance(rows, list) or len(rows) != TERMS:
+        raise ValueError(rows)
     fresh, lasting = _numbers(found["scatter"], 2, least=0.0)
-    quick, middle, slow = _numbers(found["averages"], TERMS - 1, least=0.0)
+    quick, middle, slow = _numbers(found["averages"], len(WINDOWS), least=0.0)
     errors = _numbers(found["errors"], BINS, least=0.0)
     if not math.fsum(errors) > 0:
         raise ValueError(errors)
-    learned = Outlook(lead, _four(found["terms"]), (first, second, third, fourth), (), fresh, lasting, errors)
+    terms, *spread = (_numbers(each, TERMS, least=-_LARGEST) for each in (found["terms"], *rows))
+    learned = Outlook(lead, terms, tuple(spread), (), fresh, lasting, errors)
     return DemandMemory(minute=minute, averages=(quick, middle, slow), outlook=learned)
-
-
-def _four(values: object) -> Features:
-    first, second, third, fourth = _numbers(values, TERMS, least=-_LARGEST)
-    return first, second, third, fourth
 
 
 def _numbers(values: object, count: int, *, least: float) -> tuple[float, ...]:

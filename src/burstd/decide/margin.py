@@ -24,12 +24,16 @@ _FLOOR: Final = 0.01
 """No roughness is less: the rate of a calm site scatters by a part in a hundred too."""
 _WILD: Final = 0.5
 """A single error counts for the roughness as at most this: one jump shall not widen the margin for hours."""
+_RISING: Final = 0.5
+"""By this part of the rise a forecast is rougher."""
 _LOWEST: Final = -4.0
 _WIDTH: Final = 0.2
 BINS: Final = 80
 """Bins of the errors: from -4 to 12 times the usual size, fine enough that the margin moves smoothly."""
-_INVENTED: Final = 20.0
-"""Errors that are taken for seen before there are any, spread like a double exponential: half an hour of traffic weighs more."""
+_WIDEST: Final = 3.0
+"""Logarithm of what a forecast is raised by at most: twenty times itself, whatever was seen."""
+_INVENTED: Final = 10.0
+"""Errors that are taken for seen before there are any, spread like a double exponential: a quarter of an hour of traffic weighs more."""
 
 
 def _invented() -> tuple[float, ...]:
@@ -44,9 +48,14 @@ UNLEARNED: Final = (_USUAL, _USUAL, _invented())
 """The roughness of late, the lasting one and the errors of a forecast without a record."""
 
 
-def scatter(outlook: Outlook) -> float:
-    """The mean size of a relative error now, at least 0.01."""
-    return _FLOOR + (outlook.fresh + outlook.lasting) / 2
+def scatter(outlook: Outlook, steepness: float = 0.0) -> float:
+    """The mean size of a relative error now, at least 0.01.
+
+    Args:
+        outlook: what was learned.
+        steepness: by which part of itself the demand has risen in the last half minute: nobody knows where a rise ends.
+    """
+    return _FLOOR + (outlook.fresh + outlook.lasting) / 2 + _RISING * steepness
 
 
 def learn_error(outlook: Outlook, awaited: Awaited, came: float) -> Outlook:
@@ -63,11 +72,20 @@ def learn_error(outlook: Outlook, awaited: Awaited, came: float) -> Outlook:
     )
 
 
-def margin(outlook: Outlook, part: float) -> float:
+def exceeded(outlook: Outlook, ratio: float, size: float) -> float:
+    """How probable it is, 0..1, that what comes is more than `ratio` times the forecast, by errors whose mean size is now `size`."""
+    room, total = math.log(max(ratio, 1e-9)), math.fsum(outlook.errors)
+    if room >= _WIDEST or total <= 0:
+        return 0.0
+    place = (room / size - _LOWEST) / _WIDTH
+    whole = max(0, min(BINS - 1, int(place)))
+    return (math.fsum(outlook.errors[whole:]) - max(0.0, min(1.0, place - whole)) * outlook.errors[whole]) / total
+
+
+def margin(outlook: Outlook, part: float, size: float) -> float:
     """By which part of itself the forecast is to be raised, so that this part of what comes, 0..1, does not exceed it; at least 0."""
     sums = list(accumulate(outlook.errors))
     wanted = part * sums[-1]
     place = next((number for number, total in enumerate(sums) if total >= wanted), BINS - 1)
     into = (wanted - sums[place] + outlook.errors[place]) / outlook.errors[place] if outlook.errors[place] else 1.0
-    size = _LOWEST + _WIDTH * (place + into)
-    return max(0.0, math.expm1(min(size * scatter(outlook), 3.0)))
+    return max(0.0, math.expm1(min((_LOWEST + _WIDTH * (place + into)) * size, _WIDEST)))

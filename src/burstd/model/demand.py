@@ -1,4 +1,4 @@
-"""What the demand policy remembers, of a fixed size: the minute that runs, averages, a forecast and how far off it has been."""
+"""What the demand policy remembers, of a bounded size: the minute that runs, averages, a forecast and how far off it has been."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-Features = tuple[float, float, float, float]
-"""The demand now, and its moving averages from the quickest to the slowest, in servers."""
+Features = tuple[float, ...]
+"""`TERMS` of them, in servers: the demand now, its moving averages from the quickest to the slowest, and by how much it has risen, or (then
+negative) fallen, in the last half minute."""
 
-TERMS = 4
+TERMS = 6
 """Features of a forecast."""
 
 
@@ -45,7 +46,7 @@ class Outlook:
 
     lead: int
     terms: Features
-    spread: tuple[Features, Features, Features, Features]
+    spread: tuple[Features, ...]
     awaited: tuple[Awaited, ...]
     fresh: float
     lasting: float
@@ -60,7 +61,7 @@ class DemandMemory:
         minute: which minute runs, counted from the epoch of the daemon's timeline; None: nothing was seen yet.
         total: sum of the demand's readings in it, in servers.
         readings: how many these are.
-        latest: means of the last two minutes that have ended, oldest first.
+        recent: (time, demand) of the last readings, oldest first, as far back as the trend looks.
         averages: moving averages at the end of the last minute, from the quickest to the slowest; None before the first.
         outlook: None before the first minute has ended.
         wishes: (time, count) of what was wanted within the stabilization window, as falling maxima, oldest first.
@@ -73,7 +74,7 @@ class DemandMemory:
     minute: int | None = None
     total: float = 0.0
     readings: int = 0
-    latest: tuple[float, ...] = ()
+    recent: tuple[tuple[float, float], ...] = ()
     averages: tuple[float, float, float] | None = None
     outlook: Outlook | None = None
     wishes: tuple[tuple[float, int], ...] = field(default=())
