@@ -65,7 +65,7 @@ class Cycle:
         told, kept = narrate(snapshot, decision, planned, report, self._told)
         if kept and not self._dry_run:
             self.ports.roster.add_events(kept)
-        self._memory, self._told = replace(_after(decision.memory, report), mirror=snapshot.mirror), told
+        self._memory, self._told = _after(decision.memory, report), told
         self._number += 1
         self._purse = decision.purse
         return Turn(
