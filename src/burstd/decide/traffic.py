@@ -127,9 +127,10 @@ def demand(histories: Sequence[History], backends: Collection[str]) -> float | N
     """
     if not backends:
         return 0.0
-    calm, quick, newest = (_came(histories, backends, window) for window in (_CALM_WINDOW, _RATE_WINDOW, _NEWEST))
-    if calm is None or quick is None or newest is None:
+    longest = max(histories, key=len, default=())
+    if len(longest) < 2 or longest[-1].at <= longest[0].at:  # noqa: PLR2004 - a rate takes two points
         return None
+    calm, quick, newest = [_came(histories, backends, longest, window) for window in (_CALM_WINDOW, _RATE_WINDOW, _NEWEST)]
     chosen = quick if abs(quick - calm) > _scatter(calm, _RATE_WINDOW) else calm
     return newest if newest > chosen + _scatter(chosen, _NEWEST) else chosen
 
@@ -139,21 +140,14 @@ def _scatter(rate: float, window: float) -> float:
     return _STEADY * math.sqrt(rate / window) + _SURGE * rate
 
 
-def _came(histories: Sequence[History], backends: Collection[str], window: float) -> float | None:
-    """Requests/s over the last seconds, `window` of them or as many as the longest history has; None where it has no two moments."""
-    longest = max(histories, key=len, default=())
-    if len(longest) < 2:  # noqa: PLR2004 - a rate takes two points
-        return None
-    last = longest[-1]
-    first = _before(longest, window)
-    if last.at <= first.at:
-        return None
-    came = 0
+def _came(histories: Sequence[History], backends: Collection[str], longest: History, window: float) -> float:
+    """Requests/s over the last seconds, `window` of them or as many as the longest history has."""
+    began, came = _before(longest, window).at, 0
     for history in filter(None, histories):
-        until, since = history[-1].arrived, _last_by(history, first.at).arrived
+        until, since = history[-1].arrived, _last_by(history, began).arrived
         for name in backends:
             came += until.get(name, 0) - since.get(name, 0)
-    return max(0.0, came / (last.at - first.at))
+    return max(0.0, came / (longest[-1].at - began))
 
 
 def _last_by(history: History, moment: float) -> Traffic:
@@ -226,6 +220,7 @@ def busy(history: History, over: float = _UNDAMP_OVER) -> float | None:
 
     Where nothing else is said it is the time that `undamped` looks at.
     """
-    points = [each for each in history if each.busy_seconds is not None and each.at >= history[-1].at - over]
+    earliest = history[-1].at - over if history else 0.0
+    points = [each for each in history if each.busy_seconds is not None and each.at >= earliest]
     span = points[-1].at - points[0].at if points else 0.0
     return _spent(points[0], points[-1]) / span if span >= over / 2 else None
