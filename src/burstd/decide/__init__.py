@@ -85,7 +85,8 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     merged = within(merged, purse, snapshot, policy, situation.current)
-    if relief := snapshot.relief[: max(0, merged.count - situation.in_service)]:
+    short = merged.count - situation.in_service
+    if short > 0 and (relief := snapshot.relief[:short]):
         weighing = weigh(_relieved(snapshot, relief), policy, memory)
     database = _database(snapshot, policy, signal)
     memory = replace(
