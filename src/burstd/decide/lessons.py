@@ -80,8 +80,10 @@ def _books(memory: Memory) -> Mapping[str, str]:
 
 
 def _boots(memory: Memory) -> Mapping[str, str]:
+    if not memory.boots:
+        return {}
     text = write_boots(memory.boots)
-    return {BOOTS: text} if memory.boots and (memory.stored or {}).get(BOOTS) != text else {}
+    return {BOOTS: text} if (memory.stored or {}).get(BOOTS) != text else {}
 
 
 def _demand(memory: Memory) -> Mapping[str, str]:
