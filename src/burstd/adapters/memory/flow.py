@@ -161,8 +161,9 @@ class MemoryFlow:
     def core_rate(self, seconds: float) -> float:
         """Requests/s that the mean core server will get so many seconds from now, if the weights stay as they are."""
         came = self._offered(self._world.clock.now() + seconds)
-        cores = sum(each.weight for each in self._gateway.servers.values() if each.static)
-        taking = sum(each.weight for each in self._gateway.servers.values() if each.status in _SERVING and not each.backup)
+        servers = self._gateway.servers.values()
+        cores = sum([each.weight for each in servers if each.static])
+        taking = sum([each.weight for each in servers if not each.backup and each.status in _SERVING])
         return came * cores / max(taking, 1) / len(self._names)
 
     @property
