@@ -16,10 +16,10 @@ from burstd.decide.budget import affordable
 from burstd.decide.orders import carry_out
 from burstd.errors import AskOperator
 from burstd.model.cost import Purse
-from burstd.model.decision import Memory
+from burstd.model.decision import Decision, Memory
 from burstd.model.event import Event
 from burstd.model.orders import Order, ReleaseMirror, ScaleTo, StartDrill
-from burstd.model.plans import Report
+from burstd.model.plans import Plan, Report
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 from burstd.model.turn import Turn
@@ -57,17 +57,13 @@ class Cycle:
             BurstdError: the roster cannot be read or written; nothing that rests on it was done.
         """
         wall, cpu = time.perf_counter(), time.thread_time()
-        snapshot = observe(self.ports, self.policy, self._memory)
-        decision = decide(snapshot, self.policy)
-        mirror = self.ports.mirror
-        planned = plan(snapshot, decision, self.policy, self._operations(), mirror.host_keys() if mirror else ())
-        report = Report() if self._dry_run else act(planned, snapshot, self.ports)
+        snapshot, decision, planned, report = self._carry_out()
         told, kept = narrate(snapshot, decision, planned, report, self._told)
         if kept and not self._dry_run:
             self.ports.roster.add_events(kept)
-        self._memory, self._told = replace(_after(decision.memory, report), mirror=snapshot.mirror), told
+        self._keep(decision, report)
+        self._told = told
         self._number += 1
-        self._purse = decision.purse
         return Turn(
             number=self._number,
             snapshot=snapshot,
@@ -79,6 +75,28 @@ class Cycle:
             seconds=time.perf_counter() - wall,
             cpu_seconds=time.thread_time() - cpu,
         )
+
+    def silent_turn(self) -> Decision:
+        """Run one cycle as `turn` does, without a sentence and an event: for whoever plays weeks of them, and reads none.
+
+        Raises:
+            BurstdError: the roster cannot be read or written; nothing that rests on it was done.
+        """
+        _, decision, _, report = self._carry_out()
+        self._keep(decision, report)
+        return decision
+
+    def _carry_out(self) -> tuple[Snapshot, Decision, Plan, Report]:
+        snapshot = observe(self.ports, self.policy, self._memory)
+        decision = decide(snapshot, self.policy)
+        mirror = self.ports.mirror
+        planned = plan(snapshot, decision, self.policy, self._operations(), mirror.host_keys() if mirror else ())
+        report = Report() if self._dry_run else act(planned, snapshot, self.ports)
+        return snapshot, decision, planned, report
+
+    def _keep(self, decision: Decision, report: Report) -> None:
+        """What the next cycle must know."""
+        self._memory, self._purse = _after(decision.memory, report), decision.purse
 
     def order(self, order: Order) -> str:
         """Carry an operator's order out: stored before this returns; one sentence that says what is in force now.

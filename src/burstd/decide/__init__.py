@@ -16,7 +16,7 @@ from burstd.decide.cost import keep_books, reckon
 from burstd.decide.demand import follow
 from burstd.decide.fallback import fall_back
 from burstd.decide.fullness import read_fullness
-from burstd.decide.lessons import forget_ended, lessons, recall
+from burstd.decide.lessons import lessons, recall, work_of_the_living
 from burstd.decide.merge import merge
 from burstd.decide.promotion import consider
 from burstd.decide.schedule import due, keep_windows
@@ -43,12 +43,21 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     purse = purse_of(outlay, snapshot, policy)
     ledger, warnings = warn(ledger, purse)
     policy = thrifty(policy, purse)
-    recalled = replace(recalled, ledger=ledger)
-    snapshot = replace(snapshot, memory=recalled)
+    if recalled is not snapshot.memory:
+        snapshot = replace(snapshot, memory=recalled)
     signal = read_signal(snapshot, policy)
     traffic, process = remember(snapshot, policy)
-    memory = replace(forget_ended(snapshot, policy), samples=signal.samples, traffic=traffic, process=process)
-    memory = replace(memory, boots=learn_boots(recalled.boots, snapshot, policy), gateway_full_since=full_since(snapshot, recalled))
+    # A replacement copies every field, so each part is learned first: a replacement for each would be a tenth of the cycle.
+    memory = replace(
+        recalled,
+        ledger=ledger,
+        samples=signal.samples,
+        traffic=traffic,
+        process=process,
+        work=work_of_the_living(snapshot, policy),
+        boots=learn_boots(recalled.boots, snapshot, policy),
+        gateway_full_since=full_since(snapshot, recalled),
+    )
     weighing = weigh(snapshot, policy, memory)
     wanted = [each for each in snapshot.fleet if not each.stands_by and not each.drill and each.name not in snapshot.orders.drains]
     situation = Situation(
@@ -76,8 +85,10 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
     proposals = tuple(each for each in wishes if each is not None)
     merged = merge(proposals, snapshot, policy.fleet, situation.current, _missing_for_scale_in(snapshot, signal))
     merged = within(merged, purse, snapshot, policy, situation.current)
-    if relief := snapshot.relief[: max(0, merged.count - situation.in_service)]:
+    short = merged.count - situation.in_service
+    if short > 0 and (relief := snapshot.relief[:short]):
         weighing = weigh(_relieved(snapshot, relief), policy, memory)
+    database = _database(snapshot, policy, signal)
     memory = replace(
         weighing.memory,
         above_since=timers.above_since,
@@ -88,12 +99,11 @@ def decide(snapshot: Snapshot, policy: Policy) -> Decision:
         cores_out=recalled.cores_out if isinstance(snapshot.gateway, Fault) else signal.out,
         windows=frozenset((each.name, each.opens_at) for each in windows),
         core_lost_since=lost_since(signal, snapshot, policy),
+        mirror=snapshot.mirror,
+        database=recalled.database if database is None else database.memory,
         demand=demand,
         new=False,
     )
-    database = _database(snapshot, policy, signal)
-    if database is not None:
-        memory = replace(memory, database=database.memory)
     return Decision(
         count=merged.count,
         current=situation.current,

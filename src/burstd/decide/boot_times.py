@@ -48,7 +48,7 @@ def learn_boots(boots: Boots, snapshot: Snapshot, policy: Policy) -> Boots:
         known = boots.get(pool.name, ())
         last = known[-1].at if known else -math.inf
         fresh = [boot for each in snapshot.fleet if each.pool == pool.name and (boot := _boot(each)) and boot.at > last]
-        if kept := (*known, *sorted(fresh))[-KEPT:]:
+        if kept := (*known, *sorted(fresh))[-KEPT:] if fresh else known:
             found[pool.name] = kept
     return found
 

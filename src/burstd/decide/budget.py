@@ -57,6 +57,8 @@ def affordable(purse: Purse | None, pools: Iterable[PoolPolicy]) -> tuple[float,
 
 def within(merged: Merged, purse: Purse | None, snapshot: Snapshot, policy: Policy, current: int) -> Merged:
     """The merged number without what cannot be paid. Who is paid already may serve: standbys, drills, and those who may return."""
+    if purse is None:
+        return merged
     drains = snapshot.orders.drains
     waiting = (each.stands_by or each.drill or each.phase is Phase.DRAINING for each in snapshot.fleet if each.name not in drains)
     count, why = affordable(purse, policy.pools)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import Final
 
 from burstd.decide.ledger import sealed
@@ -69,7 +69,9 @@ def _first_of_month(days: Sequence[Day]) -> Day:
 def _month(ledger: Ledger, month: str) -> dict[Key, float]:
     """What has ended cost in that month; the newest days stand last."""
     found: dict[Key, float] = {}
-    for date in takewhile(lambda each: each[:7] >= month, reversed(tuple(ledger.days))):
+    for date in reversed(tuple(ledger.days)):
+        if date[:7] < month:
+            break
         for key, amount in ledger.days[date].items() if date[:7] == month else ():
             _add(found, key, amount)
     return found

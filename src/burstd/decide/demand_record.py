@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from burstd.decide.forecast import LEADS, WINDOWS
@@ -24,11 +25,16 @@ def write_demand(memory: DemandMemory) -> str | None:
     """The text; None while there is nothing to tell. The minute that runs is not in it, so that it is the same until the next one ends."""
     if memory.outlook is None or memory.averages is None:
         return None
-    learned = memory.outlook
+    return _written(memory.minute, memory.averages, memory.outlook)
+
+
+@lru_cache(maxsize=4)
+def _written(minute: int | None, averages: tuple[float, float, float], learned: Outlook) -> str:
+    """Once for each minute: every cycle of it asks whether it differs from what is stored."""
     found = {
         "version": _VERSION,
-        "minute": memory.minute,
-        "averages": _short(memory.averages),
+        "minute": minute,
+        "averages": _short(averages),
         "lead": learned.lead,
         "terms": _short(learned.terms),
         "spread": [_short(row) for row in learned.spread],

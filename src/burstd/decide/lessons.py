@@ -80,8 +80,10 @@ def _books(memory: Memory) -> Mapping[str, str]:
 
 
 def _boots(memory: Memory) -> Mapping[str, str]:
+    if not memory.boots:
+        return {}
     text = write_boots(memory.boots)
-    return {BOOTS: text} if memory.boots and (memory.stored or {}).get(BOOTS) != text else {}
+    return {BOOTS: text} if (memory.stored or {}).get(BOOTS) != text else {}
 
 
 def _demand(memory: Memory) -> Mapping[str, str]:
@@ -103,11 +105,10 @@ def _weight(memory: Memory) -> Mapping[str, str]:
     return {WEIGHT: json.dumps({"version": _VERSION, "work": dict(memory.work), "trim": memory.trim, "weights": dict(memory.weights)})}
 
 
-def forget_ended(snapshot: Snapshot, policy: Policy) -> Memory:
-    """The snapshot's memory without the work of servers that are no more: every instance has a name of its own, for ever."""
-    memory = snapshot.memory
+def work_of_the_living(snapshot: Snapshot, policy: Policy) -> Mapping[str, float]:
+    """What was learned of the work per request, without servers that are no more: every instance has a name of its own, for ever."""
     names = {core.server for core in policy.cores} | {each.name for each in snapshot.fleet}
-    return replace(memory, work={name: cost for name, cost in memory.work.items() if name in names})
+    return {name: cost for name, cost in snapshot.memory.work.items() if name in names}
 
 
 def _read(text: str, memory: Memory) -> Memory:

@@ -8,9 +8,10 @@ one that HAProxy brings back slowly.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Final
 
 from burstd.decide.comeback import coming_back, in_words
 from burstd.model.faults import Fault
@@ -20,6 +21,11 @@ from burstd.model.policy import Aggregate, LoadPolicy, Policy
 from burstd.model.snapshot import Snapshot
 
 _IN_ROTATION = frozenset({ServerStatus.UP, ServerStatus.NO_CHECK})
+_AGGREGATES: Final[Mapping[Aggregate, Callable[[Sequence[float]], float]]] = {
+    Aggregate.MEAN: fmean,
+    Aggregate.MAX: max,
+    Aggregate.MIN: min,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +110,5 @@ def read_signal(snapshot: Snapshot, policy: Policy) -> Signal:
                 levels.append(level)
     if not levels:
         return Signal(None, None, complete=False, missing=tuple(missing), samples=samples, out=out, slow=slow)
-    value = {Aggregate.MEAN: fmean(levels), Aggregate.MAX: max(levels), Aggregate.MIN: min(levels)}[policy.load.aggregate]
+    value = _AGGREGATES[policy.load.aggregate](levels)
     return Signal(value, max(levels), complete=not missing, missing=tuple(missing), samples=samples, out=out, slow=slow)

@@ -7,14 +7,12 @@ at zero with every new process and every server added anew, so a history is vali
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 
 from burstd.model.decision import Traffic
 from burstd.model.fleet import Phase
-from burstd.model.gateway import GatewayView
+from burstd.model.gateway import GatewayView, Line
 from burstd.model.load import Reading, Sample
-from burstd.model.naming import instance_of
 from burstd.model.policy import Policy
 from burstd.model.snapshot import Snapshot
 
@@ -60,43 +58,44 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
     known = snapshot.memory.traffic if process == snapshot.memory.process else {}
     readings: dict[str, Reading | None] = {core.server: snapshot.cores.get(core.name) for core in policy.cores}
     readings |= {each.name: snapshot.bursts.get(each.name) for each in snapshot.fleet if each.phase is Phase.IN_SERVICE}
-    requests: dict[str, int] = {}
-    arrived: dict[str, dict[str, int]] = {}
-    waiting: dict[str, int] = {}
-    errors: dict[str, int] = {}
-    for backend, row in view.lines:
-        name = instance_of(row.name)
-        requests[name] = requests.get(name, 0) + row.requests
-        waiting[name] = waiting.get(name, 0) + row.sessions + row.queued
-        errors[name] = errors.get(name, 0) + row.errors + row.refusals
-        places = arrived.setdefault(name, {})
-        places[backend] = places.get(backend, 0) + row.requests + row.sessions + row.queued
     histories: dict[str, History] = {}
-    for name in requests.keys() & readings.keys():
-        reading = readings[name]
-        sample = reading if isinstance(reading, Sample) else None
-        point = Traffic(
-            at=snapshot.now,
-            requests=requests[name],
-            busy_seconds=sample.busy_seconds if sample else None,
-            load1=sample.load1 if sample else None,
-            arrived=arrived[name],
-            idle_seconds=sample.idle_seconds if sample else None,
-            cpus=sample.cpus if sample else None,
-            iowait_seconds=sample.iowait_seconds if sample else None,
-            open=waiting[name],
-            errors=errors[name],
-        )
-        histories[name] = _append(known.get(name, ()), point)
+    for name, reading in readings.items():
+        if lines := view.lines_of(name):
+            histories[name] = _append(known.get(name, ()), _point(snapshot.now, lines, reading))
     return histories, process
+
+
+def _point(now: float, lines: Sequence[Line], reading: Reading | None) -> Traffic:
+    """What a server's lines count by now, over all backends, with what its exporter shows."""
+    sample = reading if isinstance(reading, Sample) else None
+    requests = waiting = errors = 0
+    arrived: dict[str, int] = {}
+    for backend, row in lines:
+        requests += row.requests
+        waiting += row.sessions + row.queued
+        errors += row.errors + row.refusals
+        arrived[backend] = arrived.get(backend, 0) + row.requests + row.sessions + row.queued
+    return Traffic(
+        at=now,
+        requests=requests,
+        busy_seconds=sample.busy_seconds if sample else None,
+        load1=sample.load1 if sample else None,
+        arrived=arrived,
+        idle_seconds=sample.idle_seconds if sample else None,
+        cpus=sample.cpus if sample else None,
+        iowait_seconds=sample.iowait_seconds if sample else None,
+        open=waiting,
+        errors=errors,
+    )
 
 
 def _append(history: History, point: Traffic) -> History:
     if history and point.requests < history[-1].requests:
         return (point,)
-    recent = tuple(each for each in history if each.at >= point.at - _KEEP)
+    oldest = point.at - _KEEP
+    recent = [each for each in history if each.at >= oldest]
     if len(recent) > 1 and recent[-1].at - recent[-2].at < _SPACING:
-        recent = recent[:-1]
+        del recent[-1]
     return (*recent, point)
 
 
@@ -104,11 +103,21 @@ def rate(history: History) -> float | None:
     """Requests/s over the last few seconds; None until there are two points."""
     if not history:
         return None
-    last = history[-1]
-    # One point before the window keeps a rate where the poll interval is as long as the window itself.
-    first = next((each for each in reversed(history[:-1]) if last.at - each.at >= _RATE_WINDOW), history[0])
+    first, last = _before(history, _RATE_WINDOW), history[-1]
     span = last.at - first.at
     return (last.requests - first.requests) / span if span > 0 else None
+
+
+def _before(history: History, window: float) -> Traffic:
+    """The newest point from before the window that ends with the last one, or the first of all.
+
+    One before the window keeps a rate where the poll interval is as long as the window itself.
+    """
+    now = history[-1].at
+    for point in reversed(history):
+        if now - point.at >= window:
+            return point
+    return history[0]
 
 
 def demand(histories: Sequence[History], backends: Collection[str]) -> float | None:
@@ -118,9 +127,10 @@ def demand(histories: Sequence[History], backends: Collection[str]) -> float | N
     """
     if not backends:
         return 0.0
-    calm, quick, newest = (_came(histories, backends, window) for window in (_CALM_WINDOW, _RATE_WINDOW, _NEWEST))
-    if calm is None or quick is None or newest is None:
+    longest = max(histories, key=len, default=())
+    if len(longest) < 2 or longest[-1].at <= longest[0].at:  # noqa: PLR2004 - a rate takes two points
         return None
+    calm, quick, newest = [_came(histories, backends, longest, window) for window in (_CALM_WINDOW, _RATE_WINDOW, _NEWEST)]
     chosen = quick if abs(quick - calm) > _scatter(calm, _RATE_WINDOW) else calm
     return newest if newest > chosen + _scatter(chosen, _NEWEST) else chosen
 
@@ -130,21 +140,22 @@ def _scatter(rate: float, window: float) -> float:
     return _STEADY * math.sqrt(rate / window) + _SURGE * rate
 
 
-def _came(histories: Sequence[History], backends: Collection[str], window: float) -> float | None:
-    """Requests/s over the last seconds, `window` of them or as many as the longest history has; None where it has no two moments."""
-    longest = max(histories, key=len, default=())
-    if len(longest) < 2:  # noqa: PLR2004 - a rate takes two points
-        return None
-    last = longest[-1]
-    first = next((each for each in reversed(longest[:-1]) if last.at - each.at >= window), longest[0])
-    if last.at <= first.at:
-        return None
-    came = 0
+def _came(histories: Sequence[History], backends: Collection[str], longest: History, window: float) -> float:
+    """Requests/s over the last seconds, `window` of them or as many as the longest history has."""
+    began, came = _before(longest, window).at, 0
     for history in filter(None, histories):
-        # A server that came later has counted from zero since.
-        start = history[max(0, bisect_right(history, first.at, key=lambda each: each.at) - 1)]
-        came += sum(history[-1].arrived.get(name, 0) - start.arrived.get(name, 0) for name in backends)
-    return max(0.0, came / (last.at - first.at))
+        until, since = history[-1].arrived, _last_by(history, began).arrived
+        for name in backends:
+            came += until.get(name, 0) - since.get(name, 0)
+    return max(0.0, came / (longest[-1].at - began))
+
+
+def _last_by(history: History, moment: float) -> Traffic:
+    """The last point that is not later; of a server that came later the first one, since it has counted from zero since."""
+    for point in reversed(history):
+        if point.at <= moment:
+            return point
+    return history[0]
 
 
 def served(history: History) -> int:
@@ -209,6 +220,7 @@ def busy(history: History, over: float = _UNDAMP_OVER) -> float | None:
 
     Where nothing else is said it is the time that `undamped` looks at.
     """
-    points = [each for each in history if each.busy_seconds is not None and each.at >= history[-1].at - over]
+    earliest = history[-1].at - over if history else 0.0
+    points = [each for each in history if each.busy_seconds is not None and each.at >= earliest]
     span = points[-1].at - points[0].at if points else 0.0
     return _spent(points[0], points[-1]) / span if span >= over / 2 else None

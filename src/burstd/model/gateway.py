@@ -100,6 +100,7 @@ class GatewayView:
         idle: the part of its time in which the thread that answered had nothing to do, 0..1; None where it does not say.
         connections: clients' connections now.
         most_connections: so many of them it takes; None where it does not say.
+        lines: every server's line in every backend.
     """
 
     version: tuple[int, int, int]
@@ -110,27 +111,29 @@ class GatewayView:
     idle: float | None = None
     connections: int = 0
     most_connections: int | None = None
-    _lines: Mapping[str, tuple[Line, ...]] = field(init=False, repr=False, compare=False)
+    lines: tuple[Line, ...] = field(init=False, repr=False, compare=False)
+    _by_instance: Mapping[str, tuple[Line, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Sort the lines by instance once: each of a thousand instances asks for its own."""
-        lines: dict[str, list[Line]] = {}
-        for line in self.lines:
-            lines.setdefault(instance_of(line.row.name), []).append(line)
-        object.__setattr__(self, "_lines", {name: tuple(each) for name, each in lines.items()})
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        """Every server's line in every backend."""
-        return tuple(Line(backend.name, row) for backend in self.backends for row in backend.servers)
+        """List the lines once, and sort them by instance: each of a thousand instances asks for its own."""
+        lines = tuple([Line(backend.name, row) for backend in self.backends for row in backend.servers])
+        found: dict[str, tuple[Line, ...]] = {}
+        for line in lines:
+            name = instance_of(line.row.name)
+            found[name] = (*found.get(name, ()), line)
+        object.__setattr__(self, "lines", lines)
+        object.__setattr__(self, "_by_instance", found)
 
     def lines_of(self, instance: str) -> tuple[Line, ...]:
         """An instance's lines, or a static server's: in service and as the standby, in whichever backend."""
-        return self._lines.get(instance, ())
+        return self._by_instance.get(instance, ())
 
     def line(self, backend: str, name: str) -> ServerRow | None:
         """The server of that very name in that backend, or None."""
-        return next((row for place, row in self.lines_of(instance_of(name)) if (place, row.name) == (backend, name)), None)
+        for place, row in self.lines_of(instance_of(name)):
+            if place == backend and row.name == name:
+                return row
+        return None
 
 
 class AdminState(StrEnum):

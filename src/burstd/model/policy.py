@@ -270,7 +270,10 @@ class Policy:
 
     def pool(self, name: str) -> PoolPolicy | None:
         """The pool of that name; None where the settings no longer have it."""
-        return next((each for each in self.pools if each.name == name), None)
+        for each in self.pools:
+            if each.name == name:
+                return each
+        return None
 
     def allows(self, pool: PoolPolicy | None) -> bool:
         """Instances may be in the pool's country; in a pool that says none, or that the settings no longer have, only where any will do."""

@@ -73,6 +73,8 @@ def plan(snapshot: Snapshot, decision: Decision, policy: Policy, operations: Ite
 def _settle_orders(draft: Draft) -> None:
     """Take back what has ended by itself: an override when it said, a drain when its instance is gone, a drill that has begun."""
     orders = draft.snapshot.orders
+    if orders.override is None and orders.drill is None and not orders.drains:
+        return
     override = orders.override_at(draft.now)
     left = replace(orders, override=override, drill=None, drains=orders.drains & {each.name for each in draft.fleet.values()})
     if orders.override is not None and override is None:

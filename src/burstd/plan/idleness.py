@@ -21,16 +21,18 @@ SHARE: Final = 20.0
 def tell_idle(draft: Draft) -> None:
     """Say which instances in service get nothing of the traffic that the others get."""
     view = draft.gateway
-    if view is None:
-        return
     serving = {each.name for each in draft.phase(Phase.IN_SERVICE)}
+    if view is None or not serving:
+        return
     for backend in view.backends:
         taking = [row for row in backend.servers if row.status is ServerStatus.UP and row.weight > 0 and not row.backup]
-        grown = {row.name: _grown(draft, backend.name, row.name) for row in taking}
-        requests, weights = sum(each or 0 for each in grown.values()), sum(row.weight for row in taking)
-        for row in taking:
+        idle = [row for row in taking if row.name in serving and _grown(draft, backend.name, row.name) == 0]
+        if not idle:
+            continue
+        requests, weights = sum(_grown(draft, backend.name, row.name) or 0 for row in taking), sum(row.weight for row in taking)
+        for row in idle:
             share = requests * row.weight / weights
-            if row.name in serving and grown[row.name] == 0 and share >= SHARE:
+            if share >= SHARE:
                 where = f" in {backend.name}" if len(view.backends) > 1 else ""
                 draft.waiting.append(
                     f"{row.name} is up{where} and gets no request, where its weight promises about {share:.0f} in {IDLE_FOR:.0f} s"
@@ -39,8 +41,8 @@ def tell_idle(draft: Draft) -> None:
 
 def _grown(draft: Draft, backend: str, name: str) -> int | None:
     """Requests to a server of that backend in the last `IDLE_FOR` seconds; None where its history is shorter."""
-    history = draft.decision.memory.traffic.get(name, ())
-    before = next((each for each in reversed(history) if each.at <= draft.now - IDLE_FOR), None)
+    history, began = draft.decision.memory.traffic.get(name, ()), draft.now - IDLE_FOR
+    before = next((each for each in reversed(history) if each.at <= began), None)
     if before is None or backend not in before.arrived:
         return None
     return history[-1].arrived.get(backend, 0) - before.arrived[backend]

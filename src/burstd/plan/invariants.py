@@ -148,6 +148,8 @@ INVARIANTS: dict[str, Callable[[_Check, Action], str | None]] = {
 
 def enforce(plan: Plan, snapshot: Snapshot, decision: Decision, policy: Policy) -> Plan:
     """The plan without the actions that would break an invariant, and what was taken out."""
+    if not plan.actions:
+        return plan
     check = _Check(plan, snapshot, decision, policy)
     kept: list[Action] = []
     violations: list[Violation] = list(plan.violations)

@@ -81,7 +81,7 @@ class _Keeper:
             _watch_health(draft, draft.fleet[instance.operation], seen)
             return
         wrong = [(Line(line.backend, row), why) for line, row in rows if row is not None and (why := _unlike(line, row))]
-        misplaced = {line for line, _ in wrong}
+        misplaced = [line for line, _ in wrong]
         healthy = any(line.row.passing and line.row.status is ServerStatus.UP for line in seen if line not in misplaced)
         for line, row in rows:
             if row is None or Line(line.backend, row) not in misplaced:

@@ -30,15 +30,14 @@ from burstd.model.plans import (
 from burstd.model.snapshot import Snapshot
 from burstd.model.steps import Errand, Verb
 
+_FIGURE = re.compile(r"\d+(\.\d+)?")
 _MOST_WAITING = 3
 """More than these waits make a sentence that nobody reads; status has them all."""
 
 
 def sentence(snapshot: Snapshot, decision: Decision, plan: Plan) -> str:
     """What this cycle does and why, "nothing to do, because …" included; what could not be read is never left out."""
-    done = Counter(_done(snapshot, plan))
-    what = ", ".join(text if times == 1 else f"{text} ({times} times)" for text, times in done.items()) or "nothing to do"
-    told = f"{what}, because {decision.reasons[0]}"
+    told = f"{_deeds(snapshot, plan) or 'nothing to do'}, because {decision.reasons[0]}"
     if plan.waiting:
         more = len(plan.waiting) - _MOST_WAITING
         told += f"; waiting: {', '.join(plan.waiting[:_MOST_WAITING])}" + (f" and {more} more" if more > 0 else "")
@@ -47,6 +46,14 @@ def sentence(snapshot: Snapshot, decision: Decision, plan: Plan) -> str:
     dark = [f"{name} ({reading.text})" for name, reading in snapshot.cores.items() if isinstance(reading, Fault)]
     told += f"; no load of {', '.join(dark)}" if dark else ""
     return told + "".join(f"; {name} is {status} in HAProxy" for name, status in decision.cores_out.items())
+
+
+def _deeds(snapshot: Snapshot, plan: Plan) -> str:
+    """What is done; empty where nothing is."""
+    if not plan.actions:
+        return ""
+    done = Counter(_done(snapshot, plan))
+    return ", ".join(text if times == 1 else f"{text} ({times} times)" for text, times in done.items())
 
 
 _EDITS = {
@@ -149,4 +156,4 @@ def narrate(snapshot: Snapshot, decision: Decision, plan: Plan, report: Report, 
 
 @lru_cache(maxsize=4)  # each is asked for twice: as what is told, and a cycle later as what was told before
 def _shape(told: str) -> str:
-    return re.sub(r"\d+(\.\d+)?", "#", told)
+    return _FIGURE.sub("#", told)

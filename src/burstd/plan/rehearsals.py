@@ -21,8 +21,10 @@ def write(rehearsals: Rehearsals) -> str:
 
 def recollect(learned: Mapping[str, str] | None) -> Rehearsals:
     """What the roster's texts tell of drills; nothing where there is none, or one that this version does not write."""
+    if not learned or REHEARSALS not in learned:
+        return Rehearsals()
     try:
-        found = json.loads((learned or {})[REHEARSALS])
+        found = json.loads(learned[REHEARSALS])
         if found.pop("version") != _VERSION:
             return Rehearsals()
         return Rehearsals(**{**found, "last": found["last"] and _drill(found["last"])})

@@ -42,7 +42,7 @@ def scale(draft: Draft, operations: Iterator[str]) -> None:
 def _capacity(draft: Draft) -> list[Instance]:
     """What serves, stands by or is on its way to either, and nobody drains; oldest first."""
     drains = draft.snapshot.orders.drains
-    return [each for each in draft.fleet.values() if (each.on_its_way or each.phase in SERVING) and each.name not in drains]
+    return [each for each in draft.fleet.values() if (each.phase in SERVING or each.on_its_way) and each.name not in drains]
 
 
 def _for_service(draft: Draft) -> list[Instance]:
@@ -56,8 +56,10 @@ def _reserve(draft: Draft) -> list[Instance]:
 def _relieve(draft: Draft) -> None:
     """Put standbys that are ready into service where more are wanted there, be others on their way or not: these still have to boot."""
     short = draft.decision.count - len(draft.phase(Phase.IN_SERVICE))
+    if short <= 0:
+        return
     ready = [each for each in draft.snapshot.relief if draft.fleet.get(each.operation) == each and each.name not in draft.stale]
-    for instance in ready[: max(0, short)]:
+    for instance in ready[:short]:
         draft.move(instance, Phase.IN_SERVICE, f"from standby: {draft.decision.reasons[0]}", joined_at=draft.now, down_since=None)
 
 
@@ -65,6 +67,8 @@ def _cast(draft: Draft) -> None:
     """Say of those on their way which go into service, and which will stand by: the core first, then the reserve, else as they were."""
     places = max(0, draft.decision.count - len(draft.phase(Phase.IN_SERVICE)))
     short = max(0, draft.policy.fleet.standby - len(draft.phase(Phase.STANDBY)))
+    if not places + short:
+        return
     coming = sorted((each for each in _capacity(draft) if each.on_its_way), key=lambda each: each.reserve)
     for number, instance in enumerate(coming[: places + short]):
         if instance.reserve != (number >= places):
@@ -96,6 +100,8 @@ def _grow(draft: Draft, operations: Iterator[str]) -> None:
     places = count - len(_for_service(draft))
     short = min(fleet.standby, fleet.maximum - count) - len(_reserve(draft)) + min(0, places)  # what is too much in service stands by
     places, short = max(0, places), max(0, short)
+    if not places + short:
+        return
     for instance in sorted(draft.phase(Phase.DRAINING), key=lambda each: -each.since):
         if places + short and _can_return(draft, instance):
             why = "the load is back before it has left" if places else "it shall stand by"

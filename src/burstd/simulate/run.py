@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from burstd.cycle import Cycle
+from burstd.model.decision import Decision
 from burstd.model.fleet import Phase
 from burstd.model.policy import Policy
-from burstd.model.turn import Turn
 from burstd.ports import Calendar
 from burstd.simulate.timeline import Moment, Run
 from burstd.simulate.trace import Trace
@@ -32,6 +32,8 @@ _RECORDED = 1e9
 """A trace that begins later than this tells seconds since the epoch."""
 _PATIENT = frozenset({Phase.BOOTING, Phase.SYNCING, Phase.IN_SERVICE, Phase.STANDBY})
 """What is in these phases needs no turn before its machine does, or the load moves."""
+_ON_MACHINE_TIME = frozenset({Phase.BOOTING, Phase.SYNCING})
+"""What is in these waits for its machine."""
 _REPORTS = 200
 """How often the progress is told."""
 
@@ -88,7 +90,7 @@ class _Pace:
         for instance in stage.ports.roster.fleet():
             if instance.phase not in _PATIENT:
                 return self.fine
-            if instance.phase in {Phase.BOOTING, Phase.SYNCING}:
+            if instance.phase in _ON_MACHINE_TIME:
                 due = stage.due(instance)
                 if due <= now:
                     return self.fine
@@ -118,9 +120,9 @@ class _Play:
         clock, flow, length = self._stage.ports.clock, self._stage.flow, self._trace.length
         moments, told = [], 0.0
         while (gone := clock.now() - self._start) < length:
-            turn = self._cycle.turn()
+            decision = self._cycle.silent_turn()
             seconds = min(self._pace.seconds(self._stage), length - gone)
-            moments.append(self._moment(turn, gone, seconds))
+            moments.append(self._moment(decision, gone, seconds))
             flow.play(seconds)
             if gone >= told:
                 progress(gone / length)
@@ -128,7 +130,7 @@ class _Play:
         progress(1.0)
         return Run(self._name, self._trace, self._world, self._seed, moments, flow.given_up, flow.requests)
 
-    def _moment(self, turn: Turn, gone: float, seconds: float) -> Moment:
+    def _moment(self, decision: Decision, gone: float, seconds: float) -> Moment:
         fleet, made = self._stage.ports.roster.fleet(), self._stage.made
         launched, self._made = made - self._made, made
         return Moment(
@@ -137,11 +139,11 @@ class _Play:
             demand=self._trace.at(self._trace.begin + gone) / self._world.capacity,
             in_service=sum(each.phase is Phase.IN_SERVICE for each in fleet),
             booting=sum(each.on_its_way for each in fleet),
-            desired=turn.decision.count,
+            desired=decision.count,
             billed=self._stage.billed,
             launched=launched,
             load1=self._stage.flow.core_load,
-            reason=turn.decision.reasons[0],
+            reason=decision.reasons[0],
         )
 
     def _offered(self, now: float) -> float:

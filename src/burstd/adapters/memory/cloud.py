@@ -142,12 +142,12 @@ class MemoryCloud:
         shown = tuple(self._world.nodes(pool))
         nodes: tuple[Node, ...] | Fault
         match trouble:
+            case None:
+                nodes = shown
             case ListTrouble.FAILED:
                 nodes = Fault(f"pool {pool}", FaultKind.UNREACHABLE, "no listing, as ordered")
             case ListTrouble.EMPTY:
                 nodes = ()
             case ListTrouble.TRUNCATED:
                 nodes = shown[: len(shown) // 2]
-            case None:
-                nodes = shown
         return Listing(pool, self._clock.now(), nodes, serial)

@@ -34,39 +34,35 @@ _POINTS: Final = 400
 _FULLEST: Final = 0.998
 """The utilisation at which the curve ends and a standing queue begins to be one that grows."""
 _DIGITS: Final = 6
-"""Of a request: servers with one weight have nearly the same, and share their reckoning."""
+"""Of a request: what servers of one weight hold differs by less, and shall not set them apart."""
 _SERVING: Final = frozenset({ServerStatus.UP, ServerStatus.NO_CHECK})
 
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """The mean number of tasks by utilisation."""
+    """The tasks that a step can hold, those that stay and those that are worked off, by utilisation."""
 
     utilisations: tuple[float, ...]
     tasks: tuple[float, ...]
 
-    def utilisation(self, held: float, rate: float) -> float:
-        """Where the tasks that stay, and `rate` times the utilisation that are worked off, make up what is held; 1 where they cannot."""
+    def utilisation(self, held: float) -> float:
+        """Where what stays and what is worked off make up what is held; 1 where they cannot."""
         places, tasks = self.utilisations, self.tasks
-        after = bisect_left(range(len(places)), held, key=lambda each: tasks[each] + rate * places[each])
+        after = bisect_left(tasks, held)
         if after == 0:
             return 0.0
         if after == len(places):
             return 1.0
-        low, high = (tasks[each] + rate * places[each] for each in (after - 1, after))
+        low, high = tasks[after - 1], tasks[after]
         return places[after - 1] + (places[after] - places[after - 1]) * (held - low) / (high - low)
 
 
-@lru_cache(maxsize=16)
-def _curve(made: Strength) -> _Curve:
+@lru_cache(maxsize=64)
+def _curve(made: Strength, seconds: float) -> _Curve:
+    """Of a step that lasts so long: few steps are of a length of their own."""
     utilisations = tuple(_FULLEST * each / _POINTS for each in range(_POINTS + 1))
-    return _Curve(utilisations, tuple(map(made.mean_tasks, utilisations)))
-
-
-@lru_cache(maxsize=256)
-def _utilisation(made: Strength, held: float, rate: float) -> float:
-    """As `_Curve.utilisation`: servers with one weight have the same, and it is reckoned once."""
-    return _curve(made).utilisation(held, rate)
+    rate = seconds * made.cpus / made.work
+    return _Curve(utilisations, tuple(made.mean_tasks(each) + rate * each for each in utilisations))
 
 
 @dataclass(slots=True)
@@ -90,10 +86,9 @@ class Basin:
 
     def pass_time(self, arrivals: float, seconds: float) -> float:
         """Let so many requests come, evenly over these seconds; how many have ended in them, answered or given up."""
-        made = self.strength
-        rate, held = seconds * made.cpus / made.work, self.tasks + arrivals
-        utilisation = _utilisation(made, round(held, _DIGITS), rate)
-        left = max(0.0, held - rate * utilisation)
+        made, held = self.strength, self.tasks + arrivals
+        utilisation = _curve(made, seconds).utilisation(round(held, _DIGITS))
+        left = max(0.0, held - seconds * made.cpus / made.work * utilisation)
         lost = max(0.0, left - ROOM * made.cpus)
         left -= lost
         ended = self.tasks + arrivals - left
@@ -166,8 +161,9 @@ class MemoryFlow:
     def core_rate(self, seconds: float) -> float:
         """Requests/s that the mean core server will get so many seconds from now, if the weights stay as they are."""
         came = self._offered(self._world.clock.now() + seconds)
-        cores = sum(each.weight for each in self._gateway.servers.values() if each.static)
-        taking = sum(each.weight for each in self._gateway.servers.values() if each.status in _SERVING and not each.backup)
+        servers = self._gateway.servers.values()
+        cores = sum([each.weight for each in servers if each.static])
+        taking = sum([each.weight for each in servers if not each.backup and each.status in _SERVING])
         return came * cores / max(taking, 1) / len(self._names)
 
     @property

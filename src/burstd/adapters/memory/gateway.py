@@ -262,7 +262,7 @@ class MemoryGateway:
         if self.failure is not None:
             raise self.failure
         now = self._world.clock.now()
-        for each in (server for servers in self.backends.values() for server in servers.values()):
+        for each in [server for servers in self.backends.values() for server in servers.values()]:
             good = each.healthy if each.static else self._world.serves(each.address.rpartition(":")[0])
             if not each.checked or each.admin is AdminState.MAINT or each.passing is good:
                 each.turning_since = None

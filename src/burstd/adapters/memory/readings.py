@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from burstd.adapters.memory.world import MemoryWorld
 from burstd.model.faults import Fault, FaultKind
@@ -13,8 +13,7 @@ from burstd.model.policy import PoolPolicy
 from burstd.ports import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
+class _Level(NamedTuple):
     load1: float
     cpus: int | None
     busy_seconds: float | None

@@ -16,7 +16,7 @@ class MemoryRoster:
         """An empty record of this owner."""
         self._owner = owner
         self._fleet: dict[str, Instance] = {}
-        self._ended: dict[str, float] = {}
+        self._ended: Mapping[str, float] = {}
         self._orders = Orders()
         self._cooldowns = Cooldowns()
         self._pools: dict[str, PoolState] = {}
@@ -33,17 +33,19 @@ class MemoryRoster:
 
     def ended(self) -> Mapping[str, float]:
         """Operations whose records have ended, and when."""
-        return dict(self._ended)
+        return self._ended
 
     def save(self, *instances: Instance) -> None:
         """Store all of them."""
         for each in instances:
             if each.phase in ENDED:
                 self._fleet.pop(each.operation, None)
-                self._ended[each.operation] = each.since
+                # After some simulated weeks they are thousands, and every cycle reads them: what was read stays as it was.
+                self._ended = {**self._ended, each.operation: each.since}
             else:
                 self._fleet[each.operation] = each
-                self._ended.pop(each.operation, None)
+                if each.operation in self._ended:
+                    self._ended = {name: at for name, at in self._ended.items() if name != each.operation}
 
     def orders(self) -> Orders:
         """What operators have ordered."""
