@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burstd.simulate import Moment, WorldSpec, clairvoyant_hours, measure
+from burstd.simulate import Moment, WorldSpec, clairvoyant_hours, finely, measure
 from burstd.simulate.clairvoyant import needed
 from burstd.simulate.measures import count_flaps
 from burstd.simulate.timeline import COLUMNS, Run, as_csv
@@ -25,6 +25,18 @@ def wanting(*desired: int, step: float = 300.0) -> list[Moment]:
 def test_overloaded_is_the_part_of_the_time_in_which_the_demand_is_above_the_capacity() -> None:
     figures = measure(moments([1.0, 2.0, 2.5, 2.5], [0, 0, 0, 1]), WORLD)
     assert (figures.overloaded, figures.seconds) == (25.0, 240.0)
+
+
+def test_between_two_decisions_the_demand_moves_on_and_counts_as_it_is_then() -> None:
+    rising = hill(1, 3)
+    whole = moments([1.0], [0], step=600.0)[0]._replace(billed=1, launched=1)
+    pieces = finely([whole], rising, WORLD)
+    assert [each.seconds for each in pieces] == [5.0] * 120
+    assert [each.at for each in pieces] == [5.0 * number for number in range(120)]
+    assert [pieces[0].demand, pieces[-1].demand] == pytest.approx([1 + 2 * 2.5 / 600, 3 - 2 * 2.5 / 600])
+    figures = measure(pieces, WORLD)
+    assert (figures.overloaded, figures.launches, figures.instance_hours) == (50.0, 1, pytest.approx(600 / 3600))
+    assert measure([whole], WORLD).overloaded == 0.0
 
 
 def test_a_demand_of_just_the_capacity_is_no_overload() -> None:

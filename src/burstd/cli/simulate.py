@@ -275,10 +275,10 @@ def _bar(bars: Progress, name: str) -> Callable[[float], None]:
 
 
 def _tell(runs: Sequence[Run], factor: float, *, as_json: bool) -> None:
-    from burstd.simulate import measure
+    from burstd.simulate import finely, measure
     from burstd.simulate.report import document, table
 
-    figures = [measure(each.moments, each.world) for each in runs]
+    figures = [measure(finely(each.moments, each.trace, each.world), each.world) for each in runs]
     if as_json:
         click.echo(json.dumps(document(runs, figures, factor)))
         return
@@ -301,10 +301,10 @@ def _write_timelines(runs: Sequence[Run], path: Path, *, as_json: bool) -> None:
 
 
 def _draw(runs: Sequence[Run], path: Path, *, as_json: bool) -> None:
-    from burstd.simulate import measure
+    from burstd.simulate import finely, measure
     from burstd.simulate.picture import draw
 
-    draw(runs, [measure(each.moments, each.world) for each in runs], path)
+    draw(runs, [measure(finely(each.moments, each.trace, each.world), each.world) for each in runs], path)
     _say(f"picture: {path}", as_json=as_json)
 
 

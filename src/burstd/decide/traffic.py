@@ -42,6 +42,8 @@ _FULL = 0.95
 """The busy part from which CPUs count as full: a queue of any size stands before it."""
 _FULL_FOR = 10.0
 """Seconds over which they must be: in a shorter time a site that is half busy is full by chance."""
+_TOLD = frozenset({Phase.JOINING, Phase.IN_SERVICE, Phase.DRAINING})
+"""What takes requests in these phases, will soon, or did so a moment ago."""
 _UNDAMP_OVER = 40.0
 """A longer one says more of what was than of what is."""
 
@@ -49,7 +51,9 @@ _UNDAMP_OVER = 40.0
 def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History], tuple[int, float] | None]:
     """The histories by server name, over all backends, with this cycle's point added, and the HAProxy process that they belong to.
 
-    While HAProxy cannot be read the histories stand still.
+    An instance has one from before it takes traffic until a while after its line is gone: else the requests that it served would be missing
+    in the sum of all, and a demand that dips and comes again looks like one that rises. While HAProxy cannot be read the histories stand
+    still.
     """
     view = snapshot.gateway
     if not isinstance(view, GatewayView):
@@ -57,8 +61,8 @@ def remember(snapshot: Snapshot, policy: Policy) -> tuple[Mapping[str, History],
     process = (view.pid, view.started)
     known = snapshot.memory.traffic if process == snapshot.memory.process else {}
     readings: dict[str, Reading | None] = {core.server: snapshot.cores.get(core.name) for core in policy.cores}
-    readings |= {each.name: snapshot.bursts.get(each.name) for each in snapshot.fleet if each.phase is Phase.IN_SERVICE}
-    histories: dict[str, History] = {}
+    readings |= {each.name: snapshot.bursts.get(each.name) for each in snapshot.fleet if each.phase in _TOLD}
+    histories = {name: history for name, history in known.items() if snapshot.now - history[-1].at <= _CALM_WINDOW}
     for name, reading in readings.items():
         if lines := view.lines_of(name):
             histories[name] = _append(known.get(name, ()), _point(snapshot.now, lines, reading))

@@ -149,7 +149,7 @@ def _weigh(scene: _Scene) -> Weighing:
     cores = _core_machines(scene)
     if cores is None:
         return known
-    total = demand([*scene.core_histories, *scene.burst_histories], [each.name for each in steered])
+    total = demand(list(memory.traffic.values()), [each.name for each in steered])
     if total is None:
         return replace(known, weights={**fallback, **memory.weights, **fixed}, reason="the request rate is not known yet")
     return _solve(scene, known, cores, steered, total)

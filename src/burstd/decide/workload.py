@@ -56,8 +56,7 @@ def read_workload(snapshot: Snapshot, policy: Policy, memory: Memory, signal: Si
     if unknown := [name for name, machine in machines.items() if machine is None]:
         return f"the work per request of {', '.join(unknown)} is not learned yet"
     usual = max(_LEAST, fmean(machine.carried(memory.trim) for machine in machines.values() if machine))
-    names = [core.server for core in policy.cores] + [each.name for each in snapshot.fleet]
-    rate = demand([memory.traffic[name] for name in names if name in memory.traffic], [each.name for each in policy.routing.backends])
+    rate = demand(list(memory.traffic.values()), [each.name for each in policy.routing.backends])
     if rate is None or not math.isfinite(rate / usual):
         return "the request rate is not known yet"
     return Workload(rate / usual, len(serving), _worth(snapshot, policy, memory, usual))

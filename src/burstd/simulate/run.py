@@ -2,8 +2,8 @@
 
 While nothing moves a turn comes every `interval` seconds. While an instance is on its way in or out, and while the cores get more than they
 carry or are about to, it comes at the poll interval of the daemon: so joining and leaving take as long as they do there, and the weights
-follow a burst as soon. Everything that is drawn by lot comes from the seed: the same one gives the
-same run.
+follow a burst as soon. While the demand comes near to what is there, it comes at twice that, so that a launch is hardly later than there.
+Everything that is drawn by lot comes from the seed: the same one gives the same run.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _PATIENT = frozenset({Phase.BOOTING, Phase.SYNCING, Phase.IN_SERVICE, Phase.STAN
 """What is in these phases needs no turn before its machine does, or the load moves."""
 _ON_MACHINE_TIME = frozenset({Phase.BOOTING, Phase.SYNCING})
 """What is in these waits for its machine."""
+_NEAR = 0.8
+"""The part of what is there from which a launch may be near: the margin of a restless site, at half of which one is launched."""
 _REPORTS = 200
 """How often the progress is told."""
 
@@ -86,8 +88,10 @@ class _Pace:
         flow = stage.flow
         if flow.core_tasks > self.world.threshold or flow.core_rate(self.coarse) > self.world.capacity:
             return self.fine
-        now, seconds = stage.ports.clock.now(), self.coarse
-        for instance in stage.ports.roster.fleet():
+        now, fleet = stage.ports.clock.now(), stage.ports.roster.fleet()
+        near = flow.rate(self.coarse) > _NEAR * self.world.capacity * (self.world.cores + len(fleet))
+        seconds = min(self.coarse, 2 * self.fine) if near else self.coarse
+        for instance in fleet:
             if instance.phase not in _PATIENT:
                 return self.fine
             if instance.phase in _ON_MACHINE_TIME:

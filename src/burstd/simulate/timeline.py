@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from typing import NamedTuple
 from burstd.simulate.trace import Trace
 from burstd.simulate.world import WorldSpec
 
+_PIECE = 5.0
+"""Seconds in which a demand is taken for constant: as long as a daemon would not look at it either."""
 COLUMNS = ("t", "demand", "in_service", "booting", "desired", "load1", "reason")
 """Of the CSV file."""
 
@@ -61,6 +64,19 @@ class Run:
     moments: Sequence[Moment]
     given_up: float = 0.0
     requests: float = 0.0
+
+
+def finely(moments: Sequence[Moment], trace: Trace, world: WorldSpec) -> list[Moment]:
+    """The same in pieces of a few seconds, each with the demand of its middle: from one decision to the next the demand moves on."""
+    pieces = []
+    for each in moments:
+        count = max(1, math.ceil(each.seconds / _PIECE))
+        length = each.seconds / count
+        for number in range(count):
+            at = each.at + number * length
+            demand = trace.at(trace.begin + at + length / 2) / world.capacity
+            pieces.append(each._replace(at=at, seconds=length, demand=demand, launched=0 if number else each.launched))
+    return pieces
 
 
 def as_csv(run: Run) -> str:

@@ -158,9 +158,13 @@ class MemoryFlow:
             line.sessions = round(basin.tasks)
         self._show()
 
+    def rate(self, seconds: float) -> float:
+        """Requests/s of all users so many seconds from now."""
+        return self._offered(self._world.clock.now() + seconds)
+
     def core_rate(self, seconds: float) -> float:
         """Requests/s that the mean core server will get so many seconds from now, if the weights stay as they are."""
-        came = self._offered(self._world.clock.now() + seconds)
+        came = self.rate(seconds)
         servers = self._gateway.servers.values()
         cores = sum([each.weight for each in servers if each.static])
         taking = sum([each.weight for each in servers if not each.backup and each.status in _SERVING])
