@@ -10,6 +10,7 @@ import pytest
 from burstd.decide.signal import read_signal
 from burstd.decide.traffic import remember
 from burstd.decide.workload import Workload, read_workload
+from burstd.model.fleet import Phase
 from burstd.model.gateway import GatewayView, ServerStatus
 from burstd.model.load import Sample
 from burstd.model.policy import Mode, Policy
@@ -47,6 +48,21 @@ def test_the_demand_is_the_request_rate_over_what_a_core_carries_at_the_threshol
 
 def test_what_the_instances_serve_counts_too() -> None:
     assert known(site(3.0, fleet=[member(1), member(2)])).demand == pytest.approx(3.0, abs=0.01)
+
+
+@pytest.mark.parametrize("phase", [Phase.JOINING, Phase.DRAINING])
+def test_what_an_instance_serves_counts_from_its_joining_until_it_is_drained(phase: Phase) -> None:
+    serving = site(3.0, fleet=[member(1)])
+    assert known(replace(serving, fleet=(member(1, phase),))).demand == pytest.approx(3.0, abs=0.01)
+
+
+def test_what_an_instance_served_a_moment_ago_is_not_missing_when_it_is_gone() -> None:
+    traffic, process = remember(site(3.0, fleet=[member(1)]), UNDER)
+    later = site(3.0, now=NOW + 5)  # in which nobody has asked since: its counters stand where the others stood
+    gone = replace(later, memory=replace(later.memory, traffic=traffic, process=process))
+    assert known(gone).demand == pytest.approx(3.0 * 20 / 25, abs=0.01)
+    long_gone = replace(gone, now=NOW + 21)
+    assert member(1).name not in remember(long_gone, UNDER)[0]
 
 
 def test_with_thresholds_for_each_cpu_it_is_the_same() -> None:
