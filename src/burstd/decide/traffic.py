@@ -34,6 +34,8 @@ _NEWEST = 4.0
 """Seconds; a poll or so: a step of the demand is followed within the cycle that sees it."""
 _ENOUGH_REQUESTS = 30
 """Fewer than this say too little about the work per request."""
+_MANY_REQUESTS = 500
+"""As many show a rate within a twentieth."""
 _DAMPING = 60.0
 """Time constant of the kernel's load1, seconds (include/linux/sched/loadavg.h)."""
 _UNDAMP_FROM = 20.0
@@ -137,6 +139,19 @@ def demand(histories: Sequence[History], backends: Collection[str]) -> float | N
     calm, quick, newest = [_came(histories, backends, longest, window) for window in (_CALM_WINDOW, _RATE_WINDOW, _NEWEST)]
     chosen = quick if abs(quick - calm) > _scatter(calm, _RATE_WINDOW) else calm
     return newest if newest > chosen + _scatter(chosen, _NEWEST) else chosen
+
+
+def arrivals(histories: Sequence[History], backends: Collection[str]) -> float | None:
+    """The same, as a forecast wants it: as new as the scatter allows, and always equally late, so that a trend in it is one.
+
+    `demand` dwells on what was until it is sure of a change; read half a minute apart that looks like a rise and its end.
+    """
+    longest = max(histories, key=len, default=())
+    if len(longest) < 2 or longest[-1].at <= longest[0].at:  # noqa: PLR2004 - a rate takes two points
+        return None
+    calm = _came(histories, backends, longest, _CALM_WINDOW)
+    window = _RATE_WINDOW if calm * _RATE_WINDOW >= _MANY_REQUESTS else _CALM_WINDOW
+    return _came(histories, backends, longest, window)
 
 
 def _scatter(rate: float, window: float) -> float:

@@ -16,7 +16,7 @@ from statistics import fmean
 
 from burstd.decide.capacity import Machine, full_load
 from burstd.decide.signal import Signal
-from burstd.decide.traffic import demand
+from burstd.decide.traffic import arrivals
 from burstd.model.decision import Memory
 from burstd.model.faults import Fault
 from burstd.model.fleet import Instance, Phase
@@ -56,7 +56,7 @@ def read_workload(snapshot: Snapshot, policy: Policy, memory: Memory, signal: Si
     if unknown := [name for name, machine in machines.items() if machine is None]:
         return f"the work per request of {', '.join(unknown)} is not learned yet"
     usual = max(_LEAST, fmean(machine.carried(memory.trim) for machine in machines.values() if machine))
-    rate = demand(list(memory.traffic.values()), [each.name for each in policy.routing.backends])
+    rate = arrivals(list(memory.traffic.values()), [each.name for each in policy.routing.backends])
     if rate is None or not math.isfinite(rate / usual):
         return "the request rate is not known yet"
     return Workload(rate / usual, len(serving), _worth(snapshot, policy, memory, usual))

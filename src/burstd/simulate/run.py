@@ -19,6 +19,7 @@ from burstd.model.decision import Decision
 from burstd.model.fleet import Phase
 from burstd.model.policy import Policy
 from burstd.ports import Calendar
+from burstd.simulate.measures import FLAP
 from burstd.simulate.timeline import Moment, Run
 from burstd.simulate.trace import Trace
 from burstd.simulate.world import WorldSpec
@@ -36,6 +37,10 @@ _ON_MACHINE_TIME = frozenset({Phase.BOOTING, Phase.SYNCING})
 """What is in these waits for its machine."""
 _NEAR = 0.8
 """The part of what is there from which a launch may be near: the margin of a restless site, at half of which one is launched."""
+_JOINING = 1.5
+"""Polls from a machine's first answer into service: it is seen half a poll later in the mean, and takes traffic with the next one."""
+_AFTER = 0.001
+"""Seconds: just after the moment."""
 _REPORTS = 200
 """How often the progress is told."""
 
@@ -91,6 +96,9 @@ class _Pace:
         now, fleet = stage.ports.clock.now(), stage.ports.roster.fleet()
         near = flow.rate(self.coarse) > _NEAR * self.world.capacity * (self.world.cores + len(fleet))
         seconds = min(self.coarse, 2 * self.fine) if near else self.coarse
+        out = stage.ports.roster.cooldowns().scale_out
+        if fleet and out is not None and now <= out + FLAP:
+            seconds = min(seconds, self._polls(out + FLAP + _AFTER - now))
         for instance in fleet:
             if instance.phase not in _PATIENT:
                 return self.fine
@@ -98,8 +106,12 @@ class _Pace:
                 due = stage.due(instance)
                 if due <= now:
                     return self.fine
-                seconds = min(seconds, self.fine * math.ceil((due - now) / self.fine)) if math.isfinite(due) else seconds
+                seconds = min(seconds, self._polls(due - now)) if math.isfinite(due) else seconds
         return seconds
+
+    def _polls(self, seconds: float) -> float:
+        """Until the first poll after so long."""
+        return self.fine * max(1, math.ceil(seconds / self.fine))
 
 
 class _Play:
@@ -154,5 +166,5 @@ class _Play:
         return self._trace.at(self._trace.begin + now - self._start)
 
     def _boot(self) -> float:
-        seconds = self._lots.uniform(*self._world.boot)
-        return math.inf if self._lots.random() < self._world.failures else seconds
+        seconds = self._lots.uniform(*self._world.boot) - _JOINING * self._pace.fine
+        return math.inf if self._lots.random() < self._world.failures else max(0.0, seconds)

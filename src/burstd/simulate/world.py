@@ -9,7 +9,7 @@ from burstd.decide.queueing import utilisation_at
 CORES = 2
 CPUS = 4
 BOOT = (60.0, 180.0)
-"""Seconds: what a small instance of the large clouds needs from the create to its first answer, at best and at worst."""
+"""Seconds: what a small instance of the large clouds needs from the create into service, at best and at worst."""
 MAXIMUM = 10
 
 
@@ -21,7 +21,8 @@ class WorldSpec:
         cores: core servers; each instance is worth one of them.
         cpus: of each server.
         work: CPU seconds that a request costs.
-        boot: seconds from the create to the first answer of the check path: shortest and longest, all between are as likely.
+        boot: seconds from the create into service, as burstd's own record of boots counts them: shortest and longest, all between are
+            as likely.
         failures: the part of the launches, 0..1, whose machine never answers; it is billed until burstd gives it up.
         maximum: most instances, which bounds the clairvoyant, too.
         threshold: the load at which a server is full, load units; it says what a server carries.
