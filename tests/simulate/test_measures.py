@@ -35,7 +35,8 @@ def test_between_two_decisions_the_demand_moves_on_and_counts_as_it_is_then() ->
     assert [each.at for each in pieces] == [5.0 * number for number in range(120)]
     assert [pieces[0].demand, pieces[-1].demand] == pytest.approx([1 + 2 * 2.5 / 600, 3 - 2 * 2.5 / 600])
     figures = measure(pieces, WORLD)
-    assert (figures.overloaded, figures.launches, figures.instance_hours) == (50.0, 1, pytest.approx(600 / 3600))
+    assert (figures.overloaded, figures.launches) == (50.0, 1)
+    assert figures.instance_hours == pytest.approx(600 / 3600)
     assert measure([whole], WORLD).overloaded == 0.0
 
 

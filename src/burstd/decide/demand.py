@@ -84,11 +84,10 @@ def follow(
     memory = replace(memory, wishes=wishes, known_at=now)
     told = _told(workload, need, situation)
     begun = memory.aim if now - memory.aimed_at <= _CARRY_OUT else 0
-    if need.urgent > current or begun > current:
-        aim = max(need.wanted, begun)
-        aimed_at = now if need.wanted >= begun else memory.aimed_at
-        memory = replace(memory, aim=aim, aimed_at=aimed_at)
-        return Proposal(SOURCE, Direction.OUT, aim, f"{told}: launch {aim - current}"), memory
+    if need.urgent > max(current, begun):
+        begun, memory = need.wanted, replace(memory, aim=need.wanted, aimed_at=now)
+    if begun > current:
+        return Proposal(SOURCE, Direction.OUT, begun, f"{told}: launch {begun - current}"), memory
     if need.wanted >= current:
         spare = f", but {need.urgent} {'is' if need.urgent == 1 else 'are'} urgent" if need.wanted > current else ""
         return Proposal(SOURCE, Direction.HOLD, current, told + spare), memory

@@ -2,8 +2,8 @@
 
 While nothing moves a turn comes every `interval` seconds. While an instance is on its way in or out, and while the cores get more than they
 carry or are about to, it comes at the poll interval of the daemon: so joining and leaving take as long as they do there, and the weights
-follow a burst as soon. While the demand comes near to what is there, it comes at twice that, so that a launch is hardly later than there.
-Everything that is drawn by lot comes from the seed: the same one gives the same run.
+follow a burst as soon. While the demand comes near to what is there, or far below it, it comes after a third of the interval, so that a
+launch or a leave is hardly later than there. Everything that is drawn by lot comes from the seed: the same one gives the same run.
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ _ON_MACHINE_TIME = frozenset({Phase.BOOTING, Phase.SYNCING})
 """What is in these waits for its machine."""
 _NEAR = 0.8
 """The part of what is there from which a launch may be near: the margin of a restless site, at half of which one is launched."""
+_SPARE = 0.7
+"""The part of what is left without one of them from which instances may be about to leave."""
 _JOINING = 1.5
 """Polls from a machine's first answer into service: it is seen half a poll later in the mean, and takes traffic with the next one."""
+_SOONER = 1 / 3
+"""The part of the interval after which a turn comes then."""
 _AFTER = 0.001
 """Seconds: just after the moment."""
 _REPORTS = 200
@@ -94,11 +98,14 @@ class _Pace:
         if flow.core_tasks > self.world.threshold or flow.core_rate(self.coarse) > self.world.capacity:
             return self.fine
         now, fleet = stage.ports.clock.now(), stage.ports.roster.fleet()
-        near = flow.rate(self.coarse) > _NEAR * self.world.capacity * (self.world.cores + len(fleet))
-        seconds = min(self.coarse, 2 * self.fine) if near else self.coarse
         out = stage.ports.roster.cooldowns().scale_out
-        if fleet and out is not None and now <= out + FLAP:
-            seconds = min(seconds, self._polls(out + FLAP + _AFTER - now))
+        free = -math.inf if out is None else out + FLAP + _AFTER - now
+        there = self.world.capacity * (self.world.cores + len(fleet))
+        near = flow.rate(self.coarse) > _NEAR * there
+        spare = bool(fleet) and free <= 0 and flow.rate(0.0) < _SPARE * (there - self.world.capacity)
+        seconds = max(self.fine, self.coarse * _SOONER) if near or spare else self.coarse
+        if fleet and free > 0:
+            seconds = min(seconds, self._polls(free))
         for instance in fleet:
             if instance.phase not in _PATIENT:
                 return self.fine
