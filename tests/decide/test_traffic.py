@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from burstd.decide.capacity import learn_work
-from burstd.decide.traffic import busy, demand, saturated, work
+from burstd.decide.traffic import arrivals, busy, demand, saturated, work
 from burstd.model.decision import Memory, Traffic
 
 
@@ -58,9 +59,22 @@ def test_idle_seconds_that_run_backwards_are_not_believed() -> None:
     assert busy((first, Traffic(last.at, last.requests, last.busy_seconds, 1.0, {}, 0.0, 1))) == pytest.approx(0.5)
 
 
-def test_two_looks_at_one_moment_tell_no_rate() -> None:
+@pytest.mark.parametrize("rate_of", [demand, arrivals])
+def test_two_looks_at_one_moment_tell_no_rate(rate_of: Callable[..., float | None]) -> None:
     point = Traffic(5.0, 10, None, None, {"app": 10})
-    assert demand([(point, point)], ["app"]) is None
+    assert rate_of([(point, point)], ["app"]) is None
+    assert rate_of([], ["app"]) is None
+
+
+@pytest.mark.parametrize(("usual", "window"), [(200, 5), (60, 10), (10, 20)])
+def test_the_more_come_the_newer_is_the_rate_of_arrivals(usual: int, window: int) -> None:
+    """For a minute so many come each second, and in the last five seconds twice as many."""
+    came, points = 0, []
+    for at in range(0, 65, 5):
+        points.append(Traffic(float(at), came, None, None, {"app": came}))
+        came += 5 * usual
+    points.append(Traffic(65.0, came + 5 * usual, None, None, {"app": came + 5 * usual}))
+    assert arrivals([tuple(points)], ["app"]) == pytest.approx(usual * (window + 5) / window)
 
 
 def test_a_shorter_look_at_the_cpus_shows_a_surge_that_the_longer_one_hides() -> None:

@@ -18,8 +18,8 @@ from burstd.model.demand import TERMS, Awaited, Features, Outlook
 
 MINUTE: Final = 60.0
 """Seconds of a step of learning: shorter ones would learn the scatter of single requests, and the poll interval may be a minute."""
-WINDOWS: Final = (600.0, 1800.0, 7200.0)
-"""Time constants of the moving averages, seconds: of a burst, of a wave, of the time of the day."""
+WINDOWS: Final = (900.0, 1800.0, 3600.0)
+"""Time constants of the moving averages, seconds: longer than what scatters, shorter than the day."""
 LEADS: Final = (1, 10)
 """Minutes ahead, at least and at most: further ahead a boot would be longer than its deadline."""
 _BEGIN: Final[Features] = (0.6, 0.3, 0.1, 0.0, 0.0, 0.0)

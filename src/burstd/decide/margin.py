@@ -22,7 +22,7 @@ _USUAL: Final = 0.1
 """Mean relative error before anything is known."""
 _FLOOR: Final = 0.01
 """No roughness is less: the rate of a calm site scatters by a part in a hundred too."""
-_WILD: Final = 0.5
+_WILD: Final = 0.3
 """A single error counts for the roughness as at most this: one jump shall not widen the margin for hours."""
 _RISING: Final = 0.5
 """By this part of the rise a forecast is rougher."""

@@ -150,8 +150,8 @@ def arrivals(histories: Sequence[History], backends: Collection[str]) -> float |
     if len(longest) < 2 or longest[-1].at <= longest[0].at:  # noqa: PLR2004 - a rate takes two points
         return None
     calm = _came(histories, backends, longest, _CALM_WINDOW)
-    window = _RATE_WINDOW if calm * _RATE_WINDOW >= _MANY_REQUESTS else _CALM_WINDOW
-    return _came(histories, backends, longest, window)
+    short = next((each for each in (_NEWEST, _RATE_WINDOW) if calm * each >= _MANY_REQUESTS), None)
+    return calm if short is None else _came(histories, backends, longest, short)
 
 
 def _scatter(rate: float, window: float) -> float:
