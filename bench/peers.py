@@ -235,7 +235,7 @@ def sweep() -> Iterator[tuple[str, Callable[[], Peer]]]:
         yield f"nomad target-value {percent} %", lambda percent=percent: Nomad(percent / 100)
 
 
-PRICES = (4.0, 8.0, 12.0, 24.0)
+PRICES = (4.0, 11.0, 24.0)
 """`load.overload_price`, from the cheapest that makes sense to one that hardly ever overloads."""
 
 

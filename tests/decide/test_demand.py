@@ -31,7 +31,7 @@ from tests.turns import NOW
 
 QUIET = NOW - 7200
 """When these sites were first seen."""
-UNDER = policy(load={"stabilization": 300.0, "hold_useless": False}, fleet={"maximum": 10})
+UNDER = policy(load={"stabilization": 300.0, "hold_useless": False}, fleet={"maximum": 10, "max_step": 2})
 RELAXED = Signal(1.0, 1.0, complete=True, missing=(), samples={})
 demands = st.floats(0, 50)
 

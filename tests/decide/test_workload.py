@@ -57,10 +57,10 @@ def test_what_an_instance_serves_counts_from_its_joining_until_it_is_drained(pha
 
 
 def test_what_an_instance_served_a_moment_ago_is_not_missing_when_it_is_gone() -> None:
-    traffic, process = remember(site(3.0, fleet=[member(1)]), UNDER)
-    later = site(3.0, now=NOW + 5)  # in which nobody has asked since: its counters stand where the others stood
+    traffic, process = remember(site(0.3, fleet=[member(1)]), UNDER)
+    later = site(0.3, now=NOW + 5)  # in which nobody has asked since: its counters stand where the others stood
     gone = replace(later, memory=replace(later.memory, traffic=traffic, process=process))
-    assert known(gone).demand == pytest.approx(3.0 * 20 / 25, abs=0.01)
+    assert known(gone).demand == pytest.approx(0.3 * 20 / 25, abs=0.01)
     long_gone = replace(gone, now=NOW + 21)
     assert member(1).name not in remember(long_gone, UNDER)[0]
 

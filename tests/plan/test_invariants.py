@@ -102,9 +102,10 @@ def test_a_failed_listing_removes_nothing(phase: Phase) -> None:
 
 def test_one_cycle_launches_and_destroys_no_more_than_max_step() -> None:
     launches = [action for number in (1, 2, 3) for action in launch(number)]
-    assert broken(world(), *launches) == ["max_step"]
+    two = policy(fleet={"max_step": 2})
+    assert broken(world(), *launches, under=two) == ["max_step"]
     leaving = [member(number, Phase.DESTROYING) for number in (1, 2, 3)]
-    assert broken(world(fleet=leaving), *(destroy(number) for number in (1, 2, 3))) == ["max_step"]
+    assert broken(world(fleet=leaving), *(destroy(number) for number in (1, 2, 3)), under=two) == ["max_step"]
 
 
 def test_nothing_is_provisioned_outside_of_the_allowed_countries() -> None:

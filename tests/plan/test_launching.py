@@ -37,7 +37,7 @@ def test_a_launch_is_recorded_before_it_is_called_with_everything_rendered() -> 
 
 
 def test_one_cycle_launches_at_most_max_step() -> None:
-    assert len(calls(planned(world(load=5.0), decision(4, current=0)))) == 2
+    assert len(calls(planned(world(load=5.0), decision(6, current=0), policy(fleet={"max_step": 2})))) == 2
 
 
 def test_what_could_not_be_sent_is_sent_by_a_later_cycle() -> None:
@@ -48,7 +48,7 @@ def test_what_could_not_be_sent_is_sent_by_a_later_cycle() -> None:
 
 def test_what_could_not_be_sent_is_sent_within_max_step_too() -> None:
     waiting = [member(number, Phase.INTENDED) for number in (1, 2, 3)]
-    assert len(calls(planned(world(fleet=waiting), 3))) == 2
+    assert len(calls(planned(world(fleet=waiting), 3, policy(fleet={"max_step": 2})))) == 2
 
 
 def test_what_is_intended_and_no_longer_wanted_is_never_sent() -> None:

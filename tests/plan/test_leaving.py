@@ -11,7 +11,7 @@ from burstd.model.faults import Fault, FaultKind
 from burstd.model.fleet import Cooldowns, Orders, Override, Phase, PoolState
 from burstd.model.gateway import AdminState, CutSessions, RemoveServer, ServerStatus, SetState
 from burstd.model.plans import Note, RecordCooldowns, RecordOrders
-from tests.given import AWAY, calls, decision, edits, listing, member, node, phases, planned, records, row, rows, world
+from tests.given import AWAY, calls, decision, edits, listing, member, node, phases, planned, policy, records, row, rows, world
 from tests.turns import NOW
 
 
@@ -58,7 +58,7 @@ def test_one_younger_than_the_minimum_lifetime_stays_unless_it_is_ordered_or_ill
 
 def test_one_cycle_sends_at_most_max_step_away() -> None:
     fleet = [member(number) for number in range(1, 5)]
-    assert list(phases(planned(world(fleet=fleet), decision(0, current=4))).values()) == [Phase.DRAINING] * 2
+    assert list(phases(planned(world(fleet=fleet), decision(0, current=4), policy(fleet={"max_step": 2}))).values()) == [Phase.DRAINING] * 2
 
 
 def test_a_barred_pool_holds_no_scale_in_back() -> None:

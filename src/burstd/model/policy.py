@@ -61,7 +61,7 @@ class FleetPolicy:
     minimum: int = 0
     maximum: int = 4
     standby: int = 0
-    max_step: int = 2
+    max_step: int = 4
     poll_interval: float = 5.0
     boot_deadline: float = 300.0
     sync_deadline: float = 120.0
@@ -120,7 +120,7 @@ class LoadPolicy:
     """
 
     policy: Deciding = Deciding.DEMAND
-    overload_price: float = 12.0
+    overload_price: float = 11.0
     scale_out_above: float = 4.0
     scale_in_below: float = 2.0
     sustain: float = 0.0

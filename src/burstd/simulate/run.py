@@ -35,8 +35,8 @@ _PATIENT = frozenset({Phase.BOOTING, Phase.SYNCING, Phase.IN_SERVICE, Phase.STAN
 """What is in these phases needs no turn before its machine does, or the load moves."""
 _ON_MACHINE_TIME = frozenset({Phase.BOOTING, Phase.SYNCING})
 """What is in these waits for its machine."""
-_NEAR = 0.8
-"""The part of what is there from which a launch may be near: the margin of a restless site, at half of which one is launched."""
+_NEAR = 0.6
+"""The part of what is there from which a launch may be near: with the margin of a very restless site."""
 _SPARE = 0.7
 """The part of what is left without one of them from which instances may be about to leave."""
 _JOINING = 1.5
