@@ -84,9 +84,9 @@ def test_a_demand_that_rises_is_answered_before_it_is_there() -> None:
 def test_a_site_that_was_never_seen_gets_what_it_needs_now_and_the_margin_of_a_stranger() -> None:
     first = told(wish(3.0, DemandMemory(), NOW))
     assert (first.direction, first.count) == (Direction.OUT, 2)
-    assert "margin 13%" in first.reason
+    assert "margin 12%" in first.reason
     assert told(wish(0.0, DemandMemory(), NOW)) == Proposal(
-        "demand", Direction.HOLD, 0, "demand 0.0 servers now, 0.1 in 120 s, margin 17%: 0 wanted, 0 there"
+        "demand", Direction.HOLD, 0, "demand 0.0 servers now, 0.1 in 120 s, margin 16%: 0 wanted, 0 there"
     )
     assert reckon(DemandMemory(), Workload(3.4, 2), NOW, UNDER).wanted == 2
 

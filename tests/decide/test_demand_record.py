@@ -33,6 +33,17 @@ def test_what_is_read_is_what_was_written() -> None:
     assert write_demand(found) == TEXT
 
 
+@pytest.mark.parametrize("later", [1.0, 61.0, 150.0])
+def test_a_restart_within_minutes_goes_on_with_the_averages_and_awaits_nothing(later: float) -> None:
+    found = read_demand(TEXT)
+    assert found is not None
+    first = observe(found, Workload(9.0, 2), LAST + later, 155.0)
+    assert (first.averages, first.recent, first.readings) == (found.averages, ((LAST + later, 9.0),), 1)
+    second = observe(first, Workload(9.0, 2), LAST + later + 60, 155.0)
+    assert second.outlook is not None
+    assert len(second.outlook.awaited) == 1
+
+
 def test_it_is_small_and_the_same_until_the_minute_ends() -> None:
     assert len(TEXT) < 4096
     assert write_demand(observe(LIVED, Workload(9.0, 2), LAST + 1, 155.0)) == TEXT

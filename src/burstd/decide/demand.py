@@ -119,21 +119,23 @@ def observe(memory: DemandMemory, workload: Workload, now: float, seconds: float
     outlook_ = memory.outlook or outlook(ahead)
     if outlook_.lead != ahead:
         outlook_ = replace(outlook_, lead=ahead, awaited=())
-    if memory.minute is None or memory.averages is None or minute - memory.minute > _GAP or minute < memory.minute:
+    passed = -1 if memory.minute is None else minute - memory.minute
+    known = memory.averages if 0 <= passed <= _GAP else None
+    if known is None or not memory.recent:  # after a restart what was learned is there, and the minute that ran is not
         return replace(
             memory,
             minute=minute,
             total=workload.demand,
             readings=1,
             recent=((now, workload.demand),),
-            averages=(workload.demand,) * 3,
+            averages=known or (workload.demand,) * 3,
             outlook=replace(outlook_, awaited=()),
             told=None,
         )
     recent = remembered(memory.recent, now, workload.demand)
-    if minute == memory.minute:
+    if not passed:
         return replace(memory, total=memory.total + workload.demand, readings=memory.readings + 1, recent=recent, outlook=outlook_)
-    averages = averaged(memory.averages, memory.total / memory.readings, (minute - memory.minute) * MINUTE)
+    averages = averaged(known, memory.total / memory.readings, passed * MINUTE)
     at, last = memory.recent[-1]
     return replace(
         memory,
