@@ -2,8 +2,9 @@
 
 While nothing moves a turn comes every `interval` seconds. While an instance is on its way in or out, and while the cores get more than they
 carry or are about to, it comes at the poll interval of the daemon: so joining and leaving take as long as they do there, and the weights
-follow a burst as soon. While the demand comes near to what is there, or far below it, it comes after a third of the interval, so that a
-launch or a leave is hardly later than there. Everything that is drawn by lot comes from the seed: the same one gives the same run.
+follow a burst as soon. Who asks for a shorter interval than the usual one wants it exact: then it comes after a third of the interval while
+the demand is near to what is there, or far below it, so that a launch or a leave is hardly later than there. Everything that is drawn by
+lot comes from the seed: the same one gives the same run.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ class _Pace:
         there = self.world.capacity * (self.world.cores + len(fleet))
         near = flow.rate(self.coarse) > _NEAR * there
         spare = bool(fleet) and free <= 0 and flow.rate(0.0) < _SPARE * (there - self.world.capacity)
-        seconds = max(self.fine, self.coarse * _SOONER) if near or spare else self.coarse
+        sooner = self.coarse < INTERVAL and (near or spare)
+        seconds = max(self.fine, self.coarse * _SOONER) if sooner else self.coarse
         if fleet and free > 0:
             seconds = min(seconds, self._polls(free))
         for instance in fleet:
