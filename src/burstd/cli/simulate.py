@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from burstd.settings import Settings
-    from burstd.simulate import Run, Trace, WorldSpec
+    from burstd.simulate import Measures, Run, Trace, WorldSpec
 
 _AUTO: Final = "auto"
 _NONE: Final = "none"
@@ -104,7 +104,7 @@ def simulate(  # noqa: PLR0913 - each is an option
     pictured = Path(plot) if plot else None
     _check_files(pictured, Path(timeline) if timeline else None)
     settings = settings_of(config) if config else None
-    from burstd.simulate import policy_names
+    from burstd.simulate import finely, measure, policy_names
     from burstd.simulate.scale import scaled
 
     world = _world(settings, cores, cpus, _seconds("--work", work), _boot(boot), failures, price, maximum)
@@ -112,11 +112,12 @@ def simulate(  # noqa: PLR0913 - each is an option
     load = _from_file(trace) if trace else _from_prometheus(prometheus or "", query, days, _seconds("--step", step), settings)
     demand, factor = scaled(load, world, _scale(scale))
     runs = _play(demand, world, names, settings, seed=seed, interval=_interval(interval))
-    _tell(runs, factor, as_json=as_json)
+    figures = [measure(finely(each.moments, each.trace, each.world), each.world) for each in runs]
+    _tell(runs, figures, factor, as_json=as_json)
     if timeline:
         _write_timelines(runs, Path(timeline), as_json=as_json)
     if pictured:
-        _draw(runs, pictured, as_json=as_json)
+        _draw(runs, figures, pictured, as_json=as_json)
 
 
 def _check_files(picture: Path | None, timeline: Path | None) -> None:
@@ -274,11 +275,9 @@ def _bar(bars: Progress, name: str) -> Callable[[float], None]:
     return lambda done: bars.update(task, completed=done)
 
 
-def _tell(runs: Sequence[Run], factor: float, *, as_json: bool) -> None:
-    from burstd.simulate import finely, measure
+def _tell(runs: Sequence[Run], figures: Sequence[Measures], factor: float, *, as_json: bool) -> None:
     from burstd.simulate.report import document, table
 
-    figures = [measure(finely(each.moments, each.trace, each.world), each.world) for each in runs]
     if as_json:
         click.echo(json.dumps(document(runs, figures, factor)))
         return
@@ -300,11 +299,10 @@ def _write_timelines(runs: Sequence[Run], path: Path, *, as_json: bool) -> None:
         _say(f"timeline: {place}", as_json=as_json)
 
 
-def _draw(runs: Sequence[Run], path: Path, *, as_json: bool) -> None:
-    from burstd.simulate import finely, measure
+def _draw(runs: Sequence[Run], figures: Sequence[Measures], path: Path, *, as_json: bool) -> None:
     from burstd.simulate.picture import draw
 
-    draw(runs, [measure(finely(each.moments, each.trace, each.world), each.world) for each in runs], path)
+    draw(runs, figures, path)
     _say(f"picture: {path}", as_json=as_json)
 
 

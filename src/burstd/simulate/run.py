@@ -101,10 +101,7 @@ class _Pace:
         now, fleet = stage.ports.clock.now(), stage.ports.roster.fleet()
         out = stage.ports.roster.cooldowns().scale_out
         free = -math.inf if out is None else out + FLAP + _AFTER - now
-        there = self.world.capacity * (self.world.cores + len(fleet))
-        near = flow.rate(self.coarse) > _NEAR * there
-        spare = bool(fleet) and free <= 0 and flow.rate(0.0) < _SPARE * (there - self.world.capacity)
-        sooner = self.coarse < INTERVAL and (near or spare)
+        sooner = self.coarse < INTERVAL and self._stirs(stage, len(fleet), may_leave=free <= 0)
         seconds = max(self.fine, self.coarse * _SOONER) if sooner else self.coarse
         if fleet and free > 0:
             seconds = min(seconds, self._polls(free))
@@ -117,6 +114,13 @@ class _Pace:
                     return self.fine
                 seconds = min(seconds, self._polls(due - now)) if math.isfinite(due) else seconds
         return seconds
+
+    def _stirs(self, stage: Stage, instances: int, *, may_leave: bool) -> bool:
+        """The demand comes near to what is there, or is far below it while instances may leave."""
+        there = self.world.capacity * (self.world.cores + instances)
+        if stage.flow.rate(self.coarse) > _NEAR * there:
+            return True
+        return instances > 0 and may_leave and stage.flow.rate(0.0) < _SPARE * (there - self.world.capacity)
 
     def _polls(self, seconds: float) -> float:
         """Until the first poll after so long."""
