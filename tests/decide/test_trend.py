@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from burstd.decide.trend import Earlier, Readings, earlier, remembered
+from burstd.decide.trend import Earlier, earlier, remembered
+from burstd.model.demand import Readings
 
 
 def readings(interval: float, count: int, demand: float = 1.0) -> Readings:

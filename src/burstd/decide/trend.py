@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from burstd.model.demand import Readings
+
 OVER: Final = 30.0
 """Seconds over which it is taken: shorter ones show the scatter of single requests, longer ones the bend before the last."""
 _ABOUT: Final = 25.0
@@ -15,9 +17,6 @@ _OLDEST: Final = 90.0
 """Seconds after which an earlier reading says nothing of now; a poll interval of a minute still has its last one."""
 _SPACING: Final = 4.0
 """Seconds between two readings that are kept: bounds them at about ten however short the poll interval is."""
-
-Readings = tuple[tuple[float, float], ...]
-"""(time, demand), oldest first."""
 
 
 class Earlier(NamedTuple):

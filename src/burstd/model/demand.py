@@ -13,6 +13,9 @@ negative) fallen, in the last half minute."""
 TERMS = 6
 """Features of a forecast."""
 
+Readings = tuple[tuple[float, float], ...]
+"""(time, demand), oldest first."""
+
 
 class Awaited(NamedTuple):
     """A forecast that waits for the minute that it speaks of.
@@ -61,7 +64,7 @@ class DemandMemory:
         minute: which minute runs, counted from the epoch of the daemon's timeline; None: nothing was seen yet.
         total: sum of the demand's readings in it, in servers.
         readings: how many these are.
-        recent: (time, demand) of the last readings, oldest first, as far back as the trend looks.
+        recent: the last readings, as far back as the trend looks.
         averages: moving averages at the end of the last minute, from the quickest to the slowest; None before the first.
         outlook: None before the first minute has ended.
         wishes: (time, count) of what was wanted within the stabilization window, as falling maxima, oldest first.
@@ -74,7 +77,7 @@ class DemandMemory:
     minute: int | None = None
     total: float = 0.0
     readings: int = 0
-    recent: tuple[tuple[float, float], ...] = ()
+    recent: Readings = ()
     averages: tuple[float, float, float] | None = None
     outlook: Outlook | None = None
     wishes: tuple[tuple[float, int], ...] = field(default=())
